@@ -1,0 +1,83 @@
+import type { Update } from './protocol/update.ts'
+
+/** One update at its place in the log. */
+export interface LogEntry {
+  /** The backend's own mark of the place: opaque to the hub, compared for equality only. Ids cannot serve, since publishers choose and reuse them. */
+  readonly position: string
+  readonly update: Update
+  /** An older entry of the log bears the same id: the hub then asks `history` where the id is, instead of its own window. */
+  readonly reused?: boolean
+}
+
+/** Where a reader starts: after the earliest update with an id, after a position, or before everything stored. */
+export type HistoryStart = { readonly id: string } | { readonly position: string } | 'earliest'
+
+export interface History {
+  /** The mark was found (always true for 'earliest'). Known before the first page, because a response header tells the client. */
+  readonly found: boolean
+  /** Entries after the mark, oldest first, up to the log's end at the time of the call. The reader's pace is the back-pressure. */
+  readonly pages: AsyncIterable<readonly LogEntry[]>
+}
+
+/**
+ * The port: an ordered log with a live tail. One backend implements it in one file of `transports/`; matching, tokens,
+ * replay hand-over, bounds and presence belong to the hub and are the same for all. An absent method is an absent ability.
+ */
+export interface Transport {
+  /**
+   * How many of the newest entries each hub keeps in memory for replay. Absent: as the hub is configured.
+   * A transport without a store of its own says here what history it offers (0: none).
+   */
+  readonly recentEntries?: number
+
+  /**
+   * Delivers up to `backfill` of the newest stored entries, oldest first, as past (`live` is false), then every entry that any hub
+   * appends, in log order, each once, with no gap between the two. Called once. Resolves when the tail is attached:
+   * whatever is published afterwards is delivered. After a lost connection it resumes after the last delivered position.
+   * `deliver` does not throw and returns at once.
+   */
+  start(options: { readonly backfill: number }, deliver: (entry: LogEntry, live: boolean) => void): Promise<void>
+
+  /**
+   * Resolves when the update is stored as durably as the backend promises: it then reaches every hub even if this one dies.
+   * Rejects when it is not known to be stored.
+   * @throws HubError `transport_unavailable`
+   */
+  publish(update: Update): Promise<void>
+
+  /**
+   * Reads what is stored after a mark. `topics` is a hint: entries with none of these topics may be left out.
+   * Absent: nothing older than what `start` delivered can be read.
+   */
+  history?(
+    from: HistoryStart,
+    options: { readonly topics?: ReadonlySet<string>; readonly signal: AbortSignal },
+  ): Promise<History>
+
+  /** Small messages to every node, the sender included, at most once, in no order with the log. Absent: a single node. */
+  readonly broadcast?: {
+    send(message: Uint8Array): Promise<void>
+    receive(listener: (message: Uint8Array) => void): void
+  }
+
+  /** Rejects, with a sentence for the operator, while the backend cannot be used. Absent: always ready. */
+  ready?(): Promise<void>
+
+  /** Ends the tail, waits for publishes under way, and frees every resource. Idempotent. */
+  close(): Promise<void>
+}
+
+/** What the composition root hands to a transport. */
+export interface TransportContext {
+  readonly log: TransportLog
+}
+
+/** The part of a pino logger that transports use. */
+export interface TransportLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** A transport's file in `transports/` exports `open` of this type. @throws HubError `configuration_invalid` for a bad URL */
+export type OpenTransport = (url: URL, context: TransportContext) => Promise<Transport>
