@@ -7,6 +7,8 @@ export interface LogEntry {
   readonly update: Update
   /** An older entry of the log bears the same id: the hub then asks `history` where the id is, instead of its own window. */
   readonly reused?: boolean
+  /** The update as `encodeEvent` gives it, from a log that stores these bytes: a replay then copies them, and `update` may decode what is asked for. */
+  readonly event?: Uint8Array
 }
 
 /** Where a reader starts: after the earliest update with an id, after a position, or before everything stored. */
@@ -15,8 +17,16 @@ export type HistoryStart = { readonly id: string } | { readonly position: string
 export interface History {
   /** The mark was found (always true for 'earliest'). Known before the first page, because a response header tells the client. */
   readonly found: boolean
-  /** Entries after the mark, oldest first, up to the log's end at the time of the call. The reader's pace is the back-pressure. */
-  readonly pages: AsyncIterable<readonly LogEntry[]>
+  /** Where the mark itself is; absent for 'earliest' and for a mark that was not found. */
+  readonly position?: string
+  /** What is stored after the mark, oldest first, up to the log's end at the time of the call. The reader's pace is the back-pressure. */
+  readonly pages: AsyncIterable<HistoryPage>
+}
+
+export interface HistoryPage {
+  readonly entries: readonly LogEntry[]
+  /** The position of the last entry that this page covers, one that was left out included: where the next page begins. */
+  readonly end: string
 }
 
 /**
@@ -40,13 +50,13 @@ export interface Transport {
 
   /**
    * Resolves when the update is stored as durably as the backend promises: it then reaches every hub even if this one dies.
-   * Rejects when it is not known to be stored.
+   * Rejects when it is not known to be stored. Updates of one hub are stored in the order of the calls.
    * @throws HubError `transport_unavailable`
    */
   publish(update: Update): Promise<void>
 
   /**
-   * Reads what is stored after a mark. `topics` is a hint: entries with none of these topics may be left out.
+   * Reads what is stored after a mark; an id means its earliest update. `topics` is a hint: entries with none of these topics may be left out.
    * Absent: nothing older than what `start` delivered can be read.
    */
   history?(

@@ -1,4 +1,11 @@
+import { LRUCache } from 'lru-cache'
+import { HubError } from '../errors.ts'
 import type { Generation } from './generation.ts'
+import { compileLanguage } from './language.ts'
+import { hasForbiddenCharacters, hubPath, maxPatternTopicLength } from './topic.ts'
+import { createTopicUrls, type TopicUrl } from './topic-url.ts'
+import { parseUriTemplate } from './uri-template.ts'
+import { compileUrlPattern } from './url-pattern.ts'
 
 /**
  * How a subscriber or a grant selects topics. `exact` and `urlpattern` are the matcher types of generation 1.0,
@@ -16,9 +23,111 @@ export interface Matcher {
   readonly everything: boolean
   /** Matches by string equality alone, so that an index can look it up instead of asking `matches`. */
   readonly exact: boolean
-  /** Linear in the topic's length, whatever the pattern. */
+  /**
+   * Linear in the topic's length, whatever the pattern. Topics of more than 4,096 characters, as sent or as a canonical URL,
+   * are matched by equality and by `*` only.
+   */
   matches(topic: string): boolean
 }
 
 /** @throws HubError `matcher_invalid`, `matcher_too_long`, `matcher_too_complex` */
 export type CompileMatcher = (kind: MatcherKind, pattern: string) => Matcher
+
+/** In UTF-8. Of 0.x selectors, which have no documented limit, it bounds the templates; exact topics may be longer. */
+export const maxPatternBytes = 4096
+
+/** Base of relative topics and patterns where the hub's URL is not known. */
+const unknownBase = 'http://mercure.invalid'
+
+/** The memory that all cached matchers may hold, in bytes. */
+const maxCachedBytes = 32 * 1024 * 1024
+
+export interface MatcherCompilerOptions {
+  /** The hub's URL: relative topics and URL Patterns are resolved against it. One that does not end in the hub's path is not used. */
+  readonly base?: string
+  /** How many compiled matchers are kept. */
+  readonly cacheSize?: number
+}
+
+/** A compiler that keeps the matchers most recently asked for. */
+export function createMatcherCompiler({ base, cacheSize = 10_000 }: MatcherCompilerOptions = {}): CompileMatcher {
+  const isHubUrl = base !== undefined && URL.parse(base)?.pathname.endsWith(hubPath)
+  const baseUrl = isHubUrl ? base : unknownBase
+  const urlOf = createTopicUrls(baseUrl)
+  const cache = new LRUCache<string, Compiled>({
+    max: cacheSize,
+    maxSize: maxCachedBytes,
+    sizeCalculation: ({ matcher, weight }) => 2 * matcher.pattern.length + weight,
+  })
+  return (kind, pattern) => {
+    const key = `${kind}:${pattern}`
+    let compiled = cache.get(key)
+    if (!compiled) {
+      compiled = compile(kind, pattern, baseUrl, urlOf)
+      cache.set(key, compiled)
+    }
+    return compiled.matcher
+  }
+}
+
+interface Compiled {
+  readonly matcher: Matcher
+  /** The memory that it holds besides the pattern, roughly, in bytes. */
+  readonly weight: number
+}
+
+const weightOfMatcher = 256
+
+type UrlOf = (topic: string) => TopicUrl | null
+
+function compile(kind: MatcherKind, pattern: string, base: string, urlOf: UrlOf): Compiled {
+  if (kind !== 'topic') checkValue(pattern)
+  if (pattern === '*') return compiled(kind, pattern, { everything: true, matches: () => true })
+  if (kind === 'urlpattern') {
+    const { matches, weight } = compileUrlPattern(pattern, base)
+    return compiled(kind, pattern, {
+      weight,
+      matches: topic => {
+        const url = urlOf(topic)
+        return url !== null && matches(url)
+      },
+    })
+  }
+  const template = kind === 'topic' && pattern.includes('{') ? parseUriTemplate(pattern) : null
+  if (template === null) return compiled(kind, pattern, { exact: true, matches: topic => topic === pattern })
+  checkLength(pattern)
+  const { has, weight } = compileLanguage(template)
+  return compiled(kind, pattern, {
+    weight,
+    matches: topic => topic === pattern || (topic.length <= maxPatternTopicLength && has(topic)),
+  })
+}
+
+interface Behaviour {
+  readonly everything?: boolean
+  readonly exact?: boolean
+  readonly weight?: number
+  readonly matches: Matcher['matches']
+}
+
+function compiled(kind: MatcherKind, pattern: string, behaviour: Behaviour): Compiled {
+  const { everything = false, exact = false, weight = 0, matches } = behaviour
+  const generation = kind === 'topic' ? '0.x' : '1.0'
+  return { matcher: { kind, generation, pattern, everything, exact, matches }, weight: weight + weightOfMatcher }
+}
+
+/** The rules of generation 1.0. The empty value is an exact matcher like any other. */
+function checkValue(pattern: string): void {
+  checkLength(pattern)
+  if (hasForbiddenCharacters(pattern))
+    throw new HubError(
+      'matcher_invalid',
+      'A matcher has a control or format character (zero width, bidirectional), or is not valid UTF-8.',
+    )
+}
+
+/** @throws HubError `matcher_too_long` */
+function checkLength(pattern: string): void {
+  const isLong = pattern.length > maxPatternBytes || new TextEncoder().encode(pattern).length > maxPatternBytes
+  if (isLong) throw new HubError('matcher_too_long', `A matcher is longer than ${maxPatternBytes} bytes.`)
+}

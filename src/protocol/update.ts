@@ -1,3 +1,8 @@
+import { v7 as uuidv7 } from 'uuid'
+import { HubError } from '../errors.ts'
+import type { Generation } from './generation.ts'
+import { hasForbiddenCharacters, isReserved, referencesReserved } from './topic.ts'
+
 /** What a publisher sends: one event of the log. */
 export interface Update {
   readonly id: string
@@ -11,3 +16,136 @@ export interface Update {
   /** Delivered only to subscribers whose token grants one of the topics. */
   readonly private: boolean
 }
+
+/** The fields of a publish request as they arrived, decoded but unchecked. */
+export interface UpdateFields {
+  readonly topics: readonly string[]
+  readonly data: string
+  readonly id: string
+  readonly type: string
+  readonly retry: string
+  readonly private: boolean
+  /** Names of the fields whose bytes were not valid UTF-8. */
+  readonly notUtf8: ReadonlySet<string>
+}
+
+export const maxTopicsPerUpdate = 1000
+
+/** The cursor that stands for the beginning of the log; generation 1.0 refuses it as an id. */
+export const earliest = 'earliest'
+
+/** The event type of subscription events, reserved for the hub in generation 1.0. */
+export const hubEventType = 'mercure'
+
+/** `urn:uuid:` and a UUID v7 (RFC 9562): ids that the hub assigns sort by time. */
+export const createUpdateId = (): string => `urn:uuid:${uuidv7()}`
+
+/**
+ * Checks the topics and `retry`: what has to be right before anybody asks whether the token may publish there.
+ * @throws HubError `topic_missing`, `topics_too_many`, `topic_invalid`, `retry_invalid`
+ */
+export function checkAddress(fields: UpdateFields, generation: Generation): void {
+  const { topics } = fields
+  if (topics.length === 0) {
+    throw new HubError('topic_missing', 'Missing "topic" parameter: an update needs at least one.', { generation })
+  }
+  if (topics.length > maxTopicsPerUpdate) {
+    throw new HubError('topics_too_many', `too many topics in update: ${topics.length}, at most ${maxTopicsPerUpdate}.`, {
+      generation,
+    })
+  }
+  if (generation === '1.0') {
+    if (fields.notUtf8.has('topic')) {
+      throw new HubError('topic_invalid', 'a "topic" is not valid UTF-8.', { generation })
+    }
+    for (const topic of topics) {
+      if (hasForbiddenCharacters(topic)) {
+        throw new HubError('topic_invalid', `${quote(topic)}: topic contains a forbidden control character.`, { generation })
+      }
+    }
+  }
+  readRetry(fields.retry, generation)
+}
+
+/**
+ * Checks what is left and makes the update, with an id of the hub's where the publisher gave none.
+ * @throws HubError `topic_reserved`, `topic_wildcard`, `id_invalid`, `type_invalid`, `data_invalid`
+ */
+export function createUpdate(fields: UpdateFields, generation: Generation): Update {
+  for (const topic of fields.topics) checkTopic(topic, generation)
+  checkId(fields, generation)
+  checkType(fields, generation)
+  if (generation === '1.0' && fields.notUtf8.has('data')) {
+    throw new HubError('data_invalid', '"data" is not valid UTF-8: encode binary data, for example as base64.', { generation })
+  }
+  return {
+    id: fields.id === '' ? createUpdateId() : fields.id,
+    topics: fields.topics,
+    data: fields.data,
+    type: fields.type,
+    retry: readRetry(fields.retry, generation),
+    private: fields.private,
+  }
+}
+
+function checkTopic(topic: string, generation: Generation): void {
+  if (generation === '0.x') {
+    if (!referencesReserved(topic)) return
+    throw new HubError(
+      'topic_reserved',
+      `${quote(topic)}: topic references the "/.well-known/mercure" namespace, which is the hub's own.`,
+      { generation },
+    )
+  }
+  if (isReserved(topic)) {
+    throw new HubError(
+      'topic_reserved',
+      `${quote(topic)}: topic resolves into the "/.well-known/mercure" namespace, which is the hub's own.`,
+      { generation },
+    )
+  }
+  if (topic === '*') {
+    throw new HubError('topic_wildcard', '"*" is the matcher of every topic and cannot be published to.', { generation })
+  }
+}
+
+function checkId({ id, notUtf8 }: UpdateFields, generation: Generation): void {
+  if (generation === '0.x') {
+    if (/[\r\n\0]/.test(id)) throw new HubError('id_invalid', '"id" contains a CR, LF or NUL.', { generation })
+    return
+  }
+  if (notUtf8.has('id')) throw new HubError('id_invalid', '"id" is not valid UTF-8.', { generation })
+  if (hasForbiddenCharacters(id)) {
+    throw new HubError('id_invalid', '"id" contains a forbidden control character.', { generation })
+  }
+  if (id.startsWith('#')) throw new HubError('id_invalid', '"id" starts with "#", which is reserved.', { generation })
+  if (id === earliest) {
+    throw new HubError('id_invalid', `"id" is "${earliest}", which is the cursor of the whole history.`, { generation })
+  }
+}
+
+function checkType({ type, notUtf8 }: UpdateFields, generation: Generation): void {
+  if (generation === '0.x') {
+    if (/[\r\n\0]/.test(type)) throw new HubError('type_invalid', '"type" contains a CR, LF or NUL.', { generation })
+    return
+  }
+  if (notUtf8.has('type')) throw new HubError('type_invalid', '"type" is not valid UTF-8.', { generation })
+  if (hasForbiddenCharacters(type)) {
+    throw new HubError('type_invalid', '"type" contains a forbidden control character.', { generation })
+  }
+  if (type === hubEventType) {
+    throw new HubError('type_invalid', `"type" is "${hubEventType}", which the hub keeps for subscription events.`, {
+      generation,
+    })
+  }
+}
+
+function readRetry(text: string, generation: Generation): number {
+  if (text === '') return 0
+  const retry = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
+  if (Number.isSafeInteger(retry)) return retry
+  throw new HubError('retry_invalid', 'Invalid "retry" parameter: a whole number of milliseconds is expected.', { generation })
+}
+
+/** A client's text in an error message: quoted, escaped and short, since a topic may be a megabyte. */
+const quote = (text: string): string => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text)

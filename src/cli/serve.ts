@@ -1,0 +1,25 @@
+import { Command } from 'commander'
+import { addConfigOptions, readFlags } from '../config/flags.ts'
+import { loadConfig } from '../config/load.ts'
+import { createLog } from '../log.ts'
+import { serve } from '../serve.ts'
+
+/** `talaria serve`, and `talaria` alone: runs a hub until it is told to stop. */
+export function serveCommand(): Command {
+  const command = new Command('serve').description('Run a hub (the default command).')
+  addConfigOptions(command)
+  return command.action(async () => {
+    const { config, warnings } = await loadConfig({ flags: readFlags(command) })
+    const log = createLog({ format: config.logFormat, debug: config.debug })
+    for (const warning of warnings) log.warn(warning)
+    const hub = await serve(config, log)
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+      process.once(signal, () => {
+        hub.close().catch(error => {
+          log.error({ err: error }, 'the hub did not stop cleanly')
+          process.exitCode = 1
+        })
+      })
+    }
+  })
+}

@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto'
+import { Command, Option } from 'commander'
+import { type JWTPayload, SignJWT } from 'jose'
+import { parseDuration } from '../config/duration.ts'
+import { HubError } from '../errors.ts'
+import type { Generation } from '../protocol/generation.ts'
+import { authorizationDetailType } from '../protocol/grant.ts'
+import { readSigningKey } from './signing-key.ts'
+
+/** The options of `talaria token`, as commander reads them. */
+export interface TokenOptions {
+  readonly generation: Generation
+  readonly dev?: boolean
+  readonly key?: string
+  readonly alg?: string
+  readonly kid?: string
+  readonly publish: readonly string[]
+  readonly publishUrlpattern: readonly string[]
+  readonly subscribe: readonly string[]
+  readonly subscribeUrlpattern: readonly string[]
+  readonly payload?: string
+  readonly ttl?: string
+  /** False: without an `exp`. */
+  readonly exp: boolean
+  readonly iss?: string
+  readonly aud?: string
+  readonly sub?: string
+  readonly clientId?: string
+}
+
+export interface MintedToken {
+  readonly token: string
+  readonly header: { readonly alg: string; readonly typ: string; readonly kid?: string }
+  readonly claims: JWTPayload
+}
+
+/** The secret of the shipped `mercure.yaml` and of the documentation: for a hub on the developer's own machine. */
+const devSecret = '!ChangeThisMercureHubJWTSecretKey!'
+const devIssuer = 'https://localhost'
+const devAudience = 'https://localhost/.well-known/mercure'
+const defaultTtl = '1h'
+/** 2100-01-01, in seconds: a 1.0 token must expire some day. */
+const devExpiry = 4_102_444_800
+
+/** `talaria token`: prints a signed token, and nothing else, on standard output. */
+export function tokenCommand(): Command {
+  const repeated = (value: string, before: string[]) => [...before, value]
+  return new Command('token')
+    .description('mint a token, for development and for trying a hub out')
+    .addOption(new Option('--generation <generation>', 'protocol of the token').choices(['0.x', '1.0']).default('0.x'))
+    .option('--dev', 'key, grants and expiry for a development hub: the well-known secret, every topic, no expiry')
+    .option('--key <key>', 'secret, PEM private key or JWK; @FILE reads it from a file, @- from standard input')
+    .option('--alg <algorithm>', 'signature algorithm (default: HS256 for a secret, else what the key is for)')
+    .option('--kid <id>', 'key id, for hubs that read a JWK Set')
+    .option('--publish <topic>', 'topic that may be published; * is every topic (repeatable)', repeated, [])
+    .option('--publish-urlpattern <pattern>', 'the same as a URL Pattern; 1.0 only (repeatable)', repeated, [])
+    .option(
+      '--subscribe <topic>',
+      'topic whose private updates are delivered; * is every topic (repeatable)',
+      repeated,
+      [],
+    )
+    .option('--subscribe-urlpattern <pattern>', 'the same as a URL Pattern; 1.0 only (repeatable)', repeated, [])
+    .option('--payload <json>', 'payload shown in the subscriptions of the bearer')
+    .option('--ttl <duration>', `time until the token expires, such as 15m (default: ${defaultTtl})`)
+    .option('--no-exp', 'a token that does not expire; 0.x only')
+    .option('--iss <issuer>', 'issuer; required in 1.0')
+    .option('--aud <resource>', "the hub's resource identifier, usually its URL; required in 1.0")
+    .option('--sub <subject>', 'subject')
+    .option('--client-id <id>', 'OAuth 2.0 client; 1.0 only')
+    .option('--pretty', 'also print the decoded token, on standard error')
+    .action(async function (this: Command, options: TokenOptions & { pretty?: boolean }) {
+      const { writeOut, writeErr } = this.configureOutput()
+      try {
+        const { token, header, claims } = await mintToken(options, new Date())
+        if (options.pretty === true) writeErr?.(`${JSON.stringify({ header, claims }, null, 2)}\n`) 
+        writeOut?.(`${token}\n`)
+      } catch (error) {
+        if (error instanceof HubError) this.error(`error: ${error.message}`) 
+        throw error
+      }
+    })
+}
+
+function keyArgument({ key, dev }: TokenOptions): string {
+  if (key !== undefined) return key
+  if (dev === true) return devSecret
+  throw invalid(
+    '--key is missing: the secret or private key to sign with; --dev takes the well-known development secret',
+  )
+}
+
+/** @throws HubError `configuration_invalid` for options that contradict each other and keys that cannot sign */
+export async function mintToken(options: TokenOptions, now: Date): Promise<MintedToken> {
+  const issuedAt = Math.floor(now.getTime() / 1000)
+  const claims = options.generation === '0.x' ? claims0x(options, issuedAt) : claims1(options, issuedAt)
+  const { key, alg } = await readSigningKey(keyArgument(options), options.alg)
+  const header = {
+    alg,
+    typ: options.generation === '0.x' ? 'JWT' : 'at+jwt',
+    ...(options.kid === undefined ? {} : { kid: options.kid }),
+  }
+  return { token: await new SignJWT(claims).setProtectedHeader(header).sign(key), header, claims }
+}
+
+function claims0x(options: TokenOptions, issuedAt: number): JWTPayload {
+  const { iss, aud, sub } = options
+  if (options.publishUrlpattern.length > 0 || options.subscribeUrlpattern.length > 0) {
+    throw invalid(
+      '0.x tokens have no URL Patterns: use --publish and --subscribe with a URI Template, or --generation 1.0',
+    )
+  }
+  if (options.clientId !== undefined) throw invalid('--client-id is for --generation 1.0') 
+  const { publish, subscribe } = grants(
+    options,
+    topic => topic,
+    pattern => pattern,
+  )
+  const payload = readPayload(options, subscribe)
+  const mercure = { ...nonEmpty({ publish }), ...nonEmpty({ subscribe }), ...present({ payload }) }
+  return { mercure, ...present({ iss, aud, sub, exp: readExpiry(options, issuedAt) }), iat: issuedAt }
+}
+
+function claims1(options: TokenOptions, issuedAt: number): JWTPayload {
+  const { dev, clientId = 'talaria' } = options
+  const iss = options.iss ?? (dev === true ? devIssuer : undefined)
+  const aud = options.aud ?? (dev === true ? devAudience : undefined)
+  if (iss === undefined) throw invalid('--iss is missing: the id of an issuer that the hub trusts') 
+  if (aud === undefined) {
+    throw invalid(
+      "--aud is missing: the hub's resource identifier, such as https://hub.example.com/.well-known/mercure",
+    )
+  }
+  if (!options.exp) throw invalid('--no-exp: an access token of 1.0 must expire; use --ttl') 
+  const { publish, subscribe } = grants(
+    options,
+    match => ({ match }),
+    match => ({ match, match_type: 'urlpattern' }),
+  )
+  const payload = readPayload(options, subscribe)
+  const detail = (action: string, topics: readonly object[]) =>
+    topics.length === 0 ? [] : [{ type: authorizationDetailType, actions: [action], topics }]
+  return {
+    iss,
+    aud,
+    sub: options.sub ?? clientId,
+    client_id: clientId,
+    iat: issuedAt,
+    exp: readExpiry(options, issuedAt) ?? devExpiry,
+    jti: randomUUID(),
+    authorization_details: [
+      ...detail('publish', publish),
+      ...detail('subscribe', subscribe).map(entry => ({ ...entry, ...present({ payload }) })),
+    ],
+  }
+}
+
+function grants<T>(options: TokenOptions, topic: (topic: string) => T, pattern: (pattern: string) => T) {
+  const publish = [...options.publish.map(topic), ...options.publishUrlpattern.map(pattern)]
+  const subscribe = [...options.subscribe.map(topic), ...options.subscribeUrlpattern.map(pattern)]
+  if (publish.length + subscribe.length > 0) return { publish, subscribe }
+  if (options.dev === true) return { publish: [topic('*')], subscribe: [topic('*')] }
+  throw invalid('the token would grant nothing: add --publish or --subscribe, with a topic or "*"')
+}
+
+function readPayload({ payload }: TokenOptions, subscribe: readonly unknown[]): unknown {
+  if (payload === undefined) return undefined
+  if (subscribe.length === 0) throw invalid('--payload is shown in subscriptions: it needs --subscribe') 
+  try {
+    return JSON.parse(payload)
+  } catch {
+    throw invalid(`--payload is not JSON; in a shell: --payload '{"user": "ada"}'`)
+  }
+}
+
+/** In seconds; `undefined`: the token does not expire. */
+function readExpiry({ exp, ttl, dev }: TokenOptions, issuedAt: number): number | undefined {
+  if (!exp && ttl !== undefined) throw invalid('--ttl and --no-exp exclude each other') 
+  if (!exp || (dev === true && ttl === undefined)) return undefined
+  const seconds = Math.ceil(parseDuration(ttl ?? defaultTtl) / 1000)
+  if (seconds === 0) {
+    throw invalid('--ttl 0: the token would have expired already; for one that does not expire use --no-exp')
+  }
+  return issuedAt + seconds
+}
+
+const present = (members: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
+const nonEmpty = (members: Record<string, readonly unknown[]>): Record<string, readonly unknown[]> =>
+  Object.fromEntries(Object.entries(members).filter(([, list]) => list.length > 0))
+
+const invalid = (rule: string, cause?: unknown): HubError =>
+  new HubError('configuration_invalid', `${rule}.`, { cause })

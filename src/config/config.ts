@@ -1,0 +1,72 @@
+import type { Generation } from '../protocol/generation.ts'
+import type { Address } from './address.ts'
+import type { Verifier } from './key.ts'
+
+/** What the hub was told, checked and with units: times in milliseconds, sizes in bytes. */
+export interface Config {
+  readonly listen: Address
+  /** Files with the certificate chain and the private key, as PEM; null: plain HTTP. */
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null
+  /** Origins by which the hub may be asked; empty: any. */
+  readonly publicOrigins: readonly string[]
+  readonly useForwardedHeaders: boolean
+  readonly compress: boolean
+
+  readonly transportUrl: URL
+  /** Bounds of the window of newest updates that each hub keeps in memory. */
+  readonly recent: { readonly entries: number; readonly bytes: number }
+
+  /** A pinned hub knows the other generation's matchers and tokens not at all. */
+  readonly protocol: 'auto' | Generation
+  /** How 0.x tokens are verified; both null: no 0.x token is accepted. */
+  readonly keys: Roles
+  /** Who may issue 1.0 tokens; empty: no 1.0 token is accepted. */
+  readonly issuers: readonly Issuer[]
+  /** What 1.0 tokens must have in `aud`; null: the URL of the hub as the request has it. */
+  readonly resourceIdentifier: string | null
+  readonly cookieNames: Readonly<Record<Generation, string>>
+
+  readonly allowAnonymous: boolean
+  readonly subscriptions: boolean
+  /** In lower case: `*`, `null`, `scheme://host[:port]`, or the last with one `*` inside. */
+  readonly corsAllowedOrigins: readonly string[]
+  /** From where a cookie may publish; same syntax. */
+  readonly publishAllowedOrigins: readonly string[]
+
+  /** The following times: 0 is none. */
+  readonly heartbeatIntervalMs: number
+  readonly writeTimeoutMs: number
+  readonly dispatchTimeoutMs: number
+  readonly readTimeoutMs: number
+  readonly readHeaderTimeoutMs: number
+  /** 0: open streams are cut at once. */
+  readonly shutdownTimeoutMs: number
+  /** 0: no limit. */
+  readonly maxRequestBodyBytes: number
+  readonly maxQueueBytes: number
+
+  readonly logFormat: 'text' | 'json'
+  readonly debug: boolean
+  /** null: no metrics; `main`: on the hub's own address. */
+  readonly metrics: Address | 'main' | null
+  readonly demo: boolean
+}
+
+/** A role that is null is refused. */
+export interface Roles {
+  readonly publisher: Verifier | null
+  readonly subscriber: Verifier | null
+}
+
+export interface Issuer extends Roles {
+  /** The token's `iss`. */
+  readonly id: string
+  /** Named in the metadata document, for clients that look for a place to get a token. */
+  readonly authorizationServer: boolean
+}
+
+/** The cookie of each generation's specification. */
+export const defaultCookieNames: Readonly<Record<Generation, string>> = {
+  '0.x': 'mercureAuthorization',
+  '1.0': '__Secure-mercure_access_token',
+}

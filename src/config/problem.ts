@@ -1,0 +1,25 @@
+/** A key of the configuration and the way into it: `['issuers', 0, 'publisher']`. Empty: the configuration as a whole. */
+export type Path = readonly (string | number)[]
+
+/** One thing that keeps the hub from starting. Holds no secret. */
+export interface Problem {
+  /** `issuers[0].publisher`; null: none in particular. */
+  readonly key: string | null
+  /** `mercure.yaml:12`, `environment variable ADDR`, `--addr`; null: nowhere, the key is not set. */
+  readonly where: string | null
+  /** A sentence. */
+  readonly message: string
+}
+
+/**
+ * Takes a problem of the key at a path.
+ * @param causes keys that the sentence rests on: when one of them has a problem already, this one only follows from it and is left out
+ */
+export type Report = (path: Path, message: string, causes?: readonly string[]) => void
+
+/** `issuers[0].publisher` */
+export const formatPath = (path: Path): string =>
+  path.map((part, at) => (typeof part === 'number' ? `[${part}]` : at === 0 ? part : `.${part}`)).join('')
+
+export const formatProblem = ({ key, where, message }: Problem): string =>
+  `${[key, where && (key === null ? where : `(${where})`)].filter(Boolean).join(' ')}: ${message}`

@@ -1,0 +1,68 @@
+import { Hono, type MiddlewareHandler } from 'hono'
+import { HubError } from '../errors.ts'
+import { hubPath, subscriptionsPath } from '../protocol/subscription.ts'
+import type { Environment } from './context.ts'
+import { preflightHeaders } from './cors.ts'
+import { livenessHandler, readinessHandler } from './health.ts'
+import { type MetadataValues, metadataPath, protectedResourceMetadata } from './metadata.ts'
+import { type Figures, metricsHandler } from './metrics.ts'
+import { type PrepareOptions, prepareRequest } from './prepare.ts'
+import { answerProblem, type RefusalObserver } from './problem.ts'
+import { publishHandler } from './publish.ts'
+import { type SubscribeOptions, subscribeHandler } from './subscribe.ts'
+import { subscriptionsHandler } from './subscriptions.ts'
+import { addWelcome } from './welcome.ts'
+
+export interface AppOptions extends PrepareOptions, SubscribeOptions, RefusalObserver {
+  /** Protected resource metadata; `undefined`: no token can be verified, and there is nothing to tell. */
+  readonly metadata: Omit<MetadataValues, 'resource'> | undefined
+  /** Figures for `/metrics`; `undefined`: served elsewhere, or nowhere. */
+  readonly metrics: Figures | undefined
+  /** A page at `/` that subscribes, for a first look. */
+  readonly demo: boolean
+}
+
+/** The hub's routes. Handlers answer, or throw a HubError, which is answered in one place. */
+export function createApp(options: AppOptions): Hono<Environment> {
+  const { hub, authenticator, corsAllowedOrigins, metrics } = options
+  const app = new Hono<Environment>()
+  app.onError((error, c) => answerProblem(error, c, options))
+  app.notFound(c => answerProblem(new HubError('not_found', 'There is nothing at this path.'), c, options))
+  app.use(prepareRequest(options))
+
+  const preflight: MiddlewareHandler<Environment> = async c =>
+    c.body(null, 204, { ...c.var.headers, ...preflightHeaders })
+  const only = (path: string, methods: string) => {
+    if (corsAllowedOrigins !== undefined) app.options(path, preflight)
+    app.all(path, () => {
+      throw new HubError('method_not_allowed', `This path knows the methods ${methods}.`)
+    })
+  }
+
+  app.post(hubPath, publishHandler(options))
+  app.on(['GET', 'QUERY'], hubPath, subscribeHandler(options))
+  only(hubPath, 'GET, HEAD, QUERY and POST')
+
+  if (hub.presence !== undefined) {
+    const needsToken = authenticator.verifies('subscriber')
+    const subscriptions = subscriptionsHandler({ ...options, presence: hub.presence, needsToken })
+    app.get(`${subscriptionsPath}/*`, subscriptions)
+    only(`${subscriptionsPath}/*`, 'GET and HEAD')
+  }
+  if (options.metadata !== undefined) {
+    const { metadata } = options
+    app.get(metadataPath, c => {
+      const document = protectedResourceMetadata({ ...metadata, resource: authenticator.resourceOf(c.var) })
+      return c.body(`${JSON.stringify(document)}\n`, 200, { ...c.var.headers, 'Content-Type': 'application/json' })
+    })
+    only(metadataPath, 'GET and HEAD')
+  }
+
+  app.get('/healthz', livenessHandler())
+  app.get('/readyz', readinessHandler(hub))
+  if (metrics !== undefined) {
+    app.get('/metrics', metricsHandler(metrics))
+  }
+  if (options.demo) addWelcome(app)
+  return app
+}

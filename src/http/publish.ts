@@ -1,0 +1,50 @@
+import type { Handler } from 'hono'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub/hub.ts'
+import { checkAddress, createUpdate, type UpdateFields } from '../protocol/update.ts'
+import { requirePublisher, requireTopics } from './authorize.ts'
+import { isForm, mediaType, readForm } from './body.ts'
+import type { Environment } from './context.ts'
+import { Form } from './form.ts'
+
+export interface PublishOptions {
+  readonly hub: Hub
+  readonly maxRequestBodyBytes: number
+}
+
+/** `POST /.well-known/mercure`: 200 with the update's id once it is stored. */
+export function publishHandler({ hub, maxRequestBodyBytes }: PublishOptions): Handler<Environment> {
+  return async c => {
+    const { incoming } = c.env
+    const grant = requirePublisher(await c.var.authenticate('publisher'), c.var.presumedGeneration())
+    const contentType = incoming.headers['content-type']
+    const form = isForm(contentType) ? await readForm(incoming, maxRequestBodyBytes) : new Form()
+    const fields = readFields(form)
+    if (fields.topics.length === 0 && !isForm(contentType)) throw missingForm(contentType)
+    checkAddress(fields, grant.generation)
+    requireTopics(grant, fields.topics)
+    const update = createUpdate(fields, grant.generation)
+    await hub.publish(update)
+    return c.body(update.id, 200, { ...c.var.headers, 'Content-Type': 'text/plain; charset=utf-8' })
+  }
+}
+
+function readFields(form: Form): UpdateFields {
+  return {
+    topics: form.getAll('topic'),
+    data: form.get('data') ?? '',
+    id: form.get('id') ?? '',
+    type: form.get('type') ?? '',
+    retry: form.get('retry') ?? '',
+    private: form.has('private'),
+    notUtf8: form.notUtf8,
+  }
+}
+
+function missingForm(contentType: string | undefined): HubError {
+  const sent = contentType === undefined ? 'no Content-Type' : `Content-Type ${mediaType(contentType)}`
+  return new HubError(
+    'topic_missing',
+    `Missing "topic" parameter: updates are sent as application/x-www-form-urlencoded, this request has ${sent}.`,
+  )
+}

@@ -1,0 +1,125 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
+import type { Context, Handler } from 'hono'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub/hub.ts'
+import type { Cursor } from '../hub/replay.ts'
+import type { EndReason, Subscriber } from '../hub/subscriber.ts'
+import type { Generation } from '../protocol/generation.ts'
+import type { Grant } from '../protocol/grant.ts'
+import type { Matcher } from '../protocol/matcher.ts'
+import { earliest } from '../protocol/update.ts'
+import { readForm } from './body.ts'
+import type { Environment } from './context.ts'
+import type { Form } from './form.ts'
+import { headerText, headerValue } from './header-text.ts'
+import { readMatchers } from './matcher-parameters.ts'
+import { isGone, Stream, type StreamOptions, streamHeaders } from './stream.ts'
+
+export interface SubscribeOptions extends Omit<StreamOptions, 'lifetime' | 'onEnd'> {
+  readonly hub: Hub
+  readonly accepted: readonly Generation[]
+  /** Subscribers without a token are allowed; they receive public updates only. */
+  readonly allowAnonymous: boolean
+  readonly maxRequestBodyBytes: number
+  /** The longest life of a stream, in milliseconds; 0: no bound. Each lives for a random 80 to 100 % of it. */
+  readonly writeTimeoutMs: number
+}
+
+/** Where clients put the id of the last event they have: the header first, then the query's spellings of all generations. */
+const cursorParameters = ['last_event_id', 'lastEventID', 'Last-Event-ID', 'lastEventId']
+
+/** `GET`, `HEAD` or `QUERY /.well-known/mercure`: an event stream of the updates that match. */
+export function subscribeHandler(options: SubscribeOptions): Handler<Environment> {
+  return async c => {
+    const { incoming, outgoing } = c.env
+    const { query: form } = c.var
+    if (incoming.method === 'QUERY') await readForm(incoming, options.maxRequestBodyBytes, form)
+    const grant = await c.var.authenticate('subscriber')
+    if (grant === null && !options.allowAnonymous) throw missingToken(c.var.presumedGeneration())
+    const matchers = readMatchers(form, c.var.compile, options.accepted)
+    const requested = requestedCursor(incoming.headers['last-event-id'], form)
+    const cursor = await locate(options.hub, requested, matchers, outgoing)
+    const headers = { ...c.var.headers, ...streamHeaders, ...cursorHeaders(requested, cursor) }
+    // RFC 9110, section 9.3.2: a HEAD is answered and over; it subscribes nobody.
+    if (incoming.method === 'HEAD') return c.body(null, 200, headers)
+    if (!isGone(outgoing)) openStream(c, { matchers, grant, cursor, headers }, options)
+    return RESPONSE_ALREADY_SENT
+  }
+}
+
+function openStream(
+  c: Context<Environment>,
+  subscription: { matchers: Matcher[]; grant: Grant | null; cursor: Cursor; headers: Record<string, string> },
+  options: SubscribeOptions,
+): void {
+  const { hub, wheel, heartbeatMs, dispatchTimeoutMs } = options
+  const { matchers, grant, cursor, headers } = subscription
+  let subscriber: Subscriber | undefined
+  let ended: EndReason | undefined
+  const stream = new Stream(c.env.outgoing, headers, {
+    wheel,
+    heartbeatMs,
+    dispatchTimeoutMs,
+    lifetime: lifetimeOf(grant, options),
+    onEnd: reason => {
+      ended = reason
+      if (subscriber !== undefined) hub.unsubscribe(subscriber, reason)
+    },
+  })
+  subscriber = hub.subscribe({ matchers, grant, cursor, sink: stream })
+  if (ended !== undefined) hub.unsubscribe(subscriber, ended)
+}
+
+async function locate(
+  hub: Hub,
+  requested: string | undefined,
+  matchers: readonly Matcher[],
+  outgoing: Environment['Bindings']['outgoing'],
+): Promise<Cursor> {
+  if (requested === undefined || requested === '') return { lastEventId: undefined, from: undefined }
+  const gone = new AbortController()
+  const abort = () => gone.abort()
+  outgoing.once('close', abort)
+  try {
+    return await hub.locate(requested, matchers, gone.signal)
+  } finally {
+    outgoing.off('close', abort)
+  }
+}
+
+/** `undefined`: the client speaks of no cursor; empty: it does, and has none yet. A non-empty header goes before the query. */
+function requestedCursor(header: string | string[] | undefined, form: Form): string | undefined {
+  if (typeof header === 'string' && header !== '') return headerText(header)
+  const values = cursorParameters.map(name => form.get(name)).filter(value => value !== undefined)
+  return values.find(value => value !== '') ?? values[0] ?? (header === undefined ? undefined : '')
+}
+
+/** Tells the client after which event its stream begins, under the names of both generations. */
+function cursorHeaders(requested: string | undefined, { lastEventId }: Cursor): Record<string, string> {
+  if (requested === undefined) return {}
+  const value = headerValue(lastEventId ?? earliest)
+  return { 'Last-Event-ID': value, 'Mercure-Last-Event-ID': value }
+}
+
+/**
+ * When a stream ends by itself: spread, so that the subscribers of a restarted hub do not come back all at once, and early enough for
+ * the last write to be finished.
+ */
+function lifetimeOf(
+  grant: Grant | null,
+  { wheel, writeTimeoutMs, dispatchTimeoutMs }: SubscribeOptions,
+): StreamOptions['lifetime'] {
+  const spread = 0.8 + 0.2 * Math.random()
+  const byTimeout = writeTimeoutMs === 0 ? Number.POSITIVE_INFINITY : writeTimeoutMs * spread
+  const remaining = grant?.expiresAt === undefined ? Number.POSITIVE_INFINITY : grant.expiresAt - Date.now()
+  const byToken = remaining < byTimeout ? Math.max(0, remaining) * spread : Number.POSITIVE_INFINITY
+  const life = Math.min(byTimeout, byToken)
+  if (life === Number.POSITIVE_INFINITY) return undefined
+  const endsAt = wheel.now + (life > dispatchTimeoutMs ? life - dispatchTimeoutMs : life)
+  return { endsAt, reason: byToken < byTimeout ? 'token expired' : 'write timeout' }
+}
+
+const missingToken = (generation: Generation): HubError =>
+  new HubError('token_missing', 'Subscribing needs a token: this hub does not allow anonymous subscribers.', {
+    generation,
+  })

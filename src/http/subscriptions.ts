@@ -1,0 +1,140 @@
+import type { Handler } from 'hono'
+import { HubError } from '../errors.ts'
+import type { Hub } from '../hub/hub.ts'
+import type { Presence } from '../hub/presence.ts'
+import type { Generation } from '../protocol/generation.ts'
+import {
+  collectionDocument,
+  formatDocument,
+  hubPath,
+  type Subscription,
+  subscriptionDocument,
+  subscriptionsPath,
+} from '../protocol/subscription.ts'
+import { requireReader } from './authorize.ts'
+import type { Environment } from './context.ts'
+import { entityTagText, headerValue } from './header-text.ts'
+
+export interface SubscriptionsOptions {
+  readonly hub: Hub
+  readonly presence: Presence
+  readonly accepted: readonly Generation[]
+  /** Subscribers' tokens can be verified; if not, everybody may read. */
+  readonly needsToken: boolean
+}
+
+/** What a path of the API asks for, in one generation's terms. */
+type Question = { readonly generation: Generation } & (
+  | { readonly collection: (subscription: Subscription) => boolean }
+  | { readonly item: Subscription }
+)
+
+/** `GET /.well-known/mercure/subscriptions[/…]`: who is subscribed now. */
+export function subscriptionsHandler(options: SubscriptionsOptions): Handler<Environment> {
+  const { hub, presence, accepted, needsToken } = options
+  return async c => {
+    const { path, search } = c.var
+    const grant = await c.var.authenticate('subscriber')
+    const preferred = grant?.generation ?? generationFromAccept(c.req.header('Accept'), accepted)
+    const uri = search === '' ? path : `${path}?${search}`
+    if (needsToken) requireReader(grant, preferred, [path, uri])
+    const question = readPath(path, preferred, options)
+    const { lastEventId } = hub
+    const { generation } = question
+    const headers = { ...c.var.headers, ...documentHeaders(generation, lastEventId) }
+    if (c.req.header('If-None-Match') === headers.ETag) return c.body(null, 304, headers)
+    if ('item' in question) {
+      return c.body(formatDocument(subscriptionDocument(question.item, { lastEventId })), 200, headers)
+    }
+    const items = presence.list(question.collection)
+    return c.body(
+      formatDocument(collectionDocument(generation, generation === '0.x' ? uri : path, items, lastEventId)),
+      200,
+      headers,
+    )
+  }
+}
+
+function readPath(path: string, preferred: Generation, { presence, accepted }: SubscriptionsOptions): Question {
+  const segments = path.slice(subscriptionsPath.length + 1).split('/')
+  const [first = '', second, third] = segments
+  if (path === subscriptionsPath) {
+    return { generation: preferred, collection: ({ generation }) => generation === preferred }
+  }
+  const isMatchType = (first === 'exact' || first === 'urlpattern') && accepted.includes('1.0')
+  if (third !== undefined && segments.length === 3) {
+    if (!accepted.includes('1.0')) throw new HubError('not_found', 'There is no such resource.', { generation: '0.x' })
+    const kind = readMatchType(first)
+    const pattern = decodeSegment(second ?? '')
+    const subscriber = decodeSegment(third)
+    return { generation: '1.0', item: existing(presence.find(subscriber, kind, pattern), '1.0') }
+  }
+  if (segments.length === 2) {
+    const legacy = accepted.includes('0.x')
+      ? presence.find(formDecode(second ?? ''), 'topic', formDecode(first))
+      : undefined
+    // Only a topic named "exact" or "urlpattern" could be meant either way; an existing subscription decides.
+    if (legacy !== undefined || !accepted.includes('1.0') || (preferred === '0.x' && !isMatchType)) {
+      return { generation: '0.x', item: existing(legacy, '0.x') }
+    }
+    const kind = readMatchType(first)
+    const pattern = decodeSegment(second ?? '')
+    return { generation: '1.0', collection: s => s.kind === kind && s.pattern === pattern }
+  }
+  if (segments.length === 1 && accepted.includes('0.x')) {
+    const topic = formDecode(first)
+    return { generation: '0.x', collection: s => s.kind === 'topic' && s.pattern === topic }
+  }
+  throw new HubError('not_found', 'There is no such resource.')
+}
+
+function existing(subscription: Subscription | undefined, generation: Generation): Subscription {
+  if (subscription !== undefined) return subscription
+  throw new HubError('not_found', 'There is no such subscription: only active ones are listed.', { generation })
+}
+
+function readMatchType(segment: string): 'exact' | 'urlpattern' {
+  if (segment === 'exact' || segment === 'urlpattern') return segment
+  throw new HubError(
+    'subscription_path_invalid',
+    `${JSON.stringify(segment.slice(0, 100))} is not a match type: use "exact" or "urlpattern".`,
+    { generation: '1.0' },
+  )
+}
+
+function decodeSegment(segment: string): string {
+  try {
+    return decodeURIComponent(segment)
+  } catch {
+    throw new HubError(
+      'subscription_path_invalid',
+      `${JSON.stringify(segment.slice(0, 100))} is not percent-encoded UTF-8.`,
+      { generation: '1.0' },
+    )
+  }
+}
+
+/** 0.x: form-encoded; what cannot be decoded names nothing. */
+function formDecode(segment: string): string {
+  try {
+    return decodeURIComponent(segment.replaceAll('+', ' '))
+  } catch {
+    return ''
+  }
+}
+
+function generationFromAccept(accept: string | undefined, accepted: readonly Generation[]): Generation {
+  if (accepted.length === 1) return accepted[0]!
+  return accept !== undefined && /application\/ld\+json/i.test(accept) ? '0.x' : '1.0'
+}
+
+/** The type, the entity tag and, in 1.0, from where to follow the changes. The newest event id stands for the state of the list. */
+function documentHeaders(generation: Generation, lastEventId: string): Record<string, string> {
+  if (generation === '0.x') return { 'Content-Type': 'application/ld+json', ETag: headerValue(lastEventId) }
+  const cursor = entityTagText(lastEventId)
+  return {
+    'Content-Type': 'application/json',
+    ETag: `"${cursor}"`,
+    Link: `<${hubPath}>; rel="mercure"; last-event-id="${cursor}"; type="mercure"; content-type="application/json"`,
+  }
+}

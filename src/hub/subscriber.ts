@@ -1,0 +1,92 @@
+import type { Grant } from '../protocol/grant.ts'
+import type { Matcher } from '../protocol/matcher.ts'
+import type { Update } from '../protocol/update.ts'
+import { Batch } from './fan-out.ts'
+
+/** Why a subscriber's stream ended: the same words in logs, metrics and tests. */
+export type EndReason =
+  | 'client closed'
+  | 'too slow'
+  | 'token expired'
+  | 'write timeout'
+  | 'revoked'
+  | 'history unavailable'
+  | 'shutdown'
+
+/** Where a subscriber's events go. One for each way of delivery; it owns heartbeats, deadlines and the connection's end. */
+export interface Sink {
+  write(batch: Batch): void
+  /** Bytes accepted by `write` that have not left yet. */
+  readonly waitingBytes: number
+  /** Resolves when few bytes wait, or when the sink has ended: a replay goes on then. */
+  drained(): Promise<void>
+  /** Ends the connection; the sink's owner then removes the subscriber. Idempotent. */
+  end(reason: EndReason): void
+}
+
+/** One subscriber: replaying the past until its place is the log's end, then live, then closed. */
+export class Subscriber {
+  readonly id: string
+  readonly matchers: readonly Matcher[]
+  readonly grant: Grant | null
+  state: 'replaying' | 'live' | 'closed' = 'replaying'
+  /** Events of this turn that wait for the fan-out's pass; `undefined`: not in its list. */
+  pending: Batch | undefined
+  /** The last update that the index found this subscriber for: several matchers may match, it is delivered once. */
+  foundFor = 0
+  readonly #sink: Sink
+  readonly #maxQueueBytes: number
+
+  constructor(options: {
+    id: string
+    matchers: readonly Matcher[]
+    grant: Grant | null
+    sink: Sink
+    maxQueueBytes: number
+  }) {
+    this.id = options.id
+    this.matchers = options.matchers
+    this.grant = options.grant
+    this.#sink = options.sink
+    this.#maxQueueBytes = options.maxQueueBytes
+  }
+
+  /** Does this update belong to this subscriber? What the index answers for many at once. */
+  accepts(update: Update): boolean {
+    return matchesAny(this.matchers, update.topics) && (!update.private || this.mayReceivePrivate(update))
+  }
+
+  /** Any granted topic of the update is enough, whether or not it is the one subscribed to. */
+  mayReceivePrivate(update: Update): boolean {
+    const granted = this.grant?.subscribe
+    return granted !== null && granted !== undefined && matchesAny(granted, update.topics)
+  }
+
+  /** Writes what waits. One who reads too slowly is ended, and resumes from its last event id. */
+  flush(): void {
+    const batch = this.pending
+    this.pending = undefined
+    if (batch === undefined || this.state === 'closed') return
+    this.#sink.write(batch)
+    if (this.#sink.waitingBytes > this.#maxQueueBytes) this.end('too slow')
+  }
+
+  /** Writes events of the past, in one batch. */
+  replay(events: readonly Uint8Array[]): void {
+    let batch: Batch | undefined
+    for (const event of events) batch = batch?.append(event) ?? new Batch(event)
+    if (batch !== undefined && this.state !== 'closed') this.#sink.write(batch)
+  }
+
+  /** Resolves when nearly everything written has left, or the subscriber has gone. */
+  drained(): Promise<void> {
+    return this.#sink.drained()
+  }
+
+  end(reason: EndReason): void {
+    this.#sink.end(reason)
+  }
+}
+
+const matchesAny = (matchers: readonly Matcher[], topics: readonly string[]): boolean =>
+  matchers.some(matcher => topics.some(topic => matcher.matches(topic)))

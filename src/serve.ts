@@ -1,0 +1,161 @@
+import { getRequestListener } from '@hono/node-server'
+import { openTransport } from '../transports/index.ts'
+import type { Address } from './config/address.ts'
+import type { Config } from './config/config.ts'
+import { redactDsn } from './config/dsn.ts'
+import type { Verifier } from './config/key.ts'
+import { type AppOptions, createApp } from './http/app.ts'
+import { createAuthenticator } from './http/authenticate.ts'
+import { createCompilers } from './http/compilers.ts'
+import type { KeySource } from './http/keys.ts'
+import { createMetricsApp } from './http/metrics.ts'
+import { compileOrigins } from './http/origin.ts'
+import { openServer, type ServerOptions } from './http/server.ts'
+import { TimerWheel } from './http/timer-wheel.ts'
+import { Hub, type HubObserver } from './hub/hub.ts'
+import type { Subscriber } from './hub/subscriber.ts'
+import type { Log } from './log.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+
+export interface RunningHub {
+  /** Where it listens: `http://127.0.0.1:3000`. */
+  readonly url: string
+  /** Where the figures are; `undefined`: nowhere. */
+  readonly metricsUrl: string | undefined
+  readonly hub: Hub
+  /** Ends every stream, finishes publishes under way, and frees everything, within the configured shutdown timeout. Idempotent. */
+  close(): Promise<void>
+}
+
+/**
+ * Builds a hub from its configuration and starts it: the only place that knows all the parts.
+ * @throws HubError `configuration_invalid`, `transport_unavailable`
+ */
+export async function serve(config: Config, log: Log): Promise<RunningHub> {
+  const compileFor = createCompilers()
+  const authenticator = createAuthenticator({
+    legacy: { publisher: keySource(config.keys.publisher), subscriber: keySource(config.keys.subscriber) },
+    issuers: config.issuers.map(({ id, publisher, subscriber }) => ({
+      id,
+      publisher: keySource(publisher),
+      subscriber: keySource(subscriber),
+    })),
+    protocol: config.protocol,
+    cookieNames: config.cookieNames,
+    publishAllowedOrigins: config.publishAllowedOrigins,
+    resourceIdentifier: config.resourceIdentifier ?? undefined,
+    compileFor,
+    log,
+  })
+  for (const warning of authenticator.warnings) log.warn(warning)
+
+  const transport = await openTransport(config.transportUrl, { log })
+  const metrics = createMetrics({ recentBytes: () => hub.recentBytes })
+  const hub = new Hub({
+    transport,
+    recent: config.recent,
+    maxQueueBytes: config.maxQueueBytes,
+    subscriptions: config.subscriptions,
+    observer: observe(metrics, log),
+  })
+  const wheel = new TimerWheel(tickFor(config))
+  const app = createApp({
+    hub,
+    authenticator,
+    compileFor,
+    accepted: config.protocol === 'auto' ? ['1.0', '0.x'] : [config.protocol],
+    allowAnonymous: config.allowAnonymous,
+    corsAllowedOrigins:
+      config.corsAllowedOrigins.length === 0 ? undefined : compileOrigins(config.corsAllowedOrigins, 'cors_allowed_origins'),
+    publicUrls: config.publicOrigins,
+    useForwardedHeaders: config.useForwardedHeaders,
+    maxRequestBodyBytes: config.maxRequestBodyBytes,
+    wheel,
+    heartbeatMs: config.heartbeatIntervalMs,
+    dispatchTimeoutMs: config.dispatchTimeoutMs,
+    writeTimeoutMs: config.writeTimeoutMs,
+    metadata: describeResource(config),
+    metrics: config.metrics === 'main' ? metrics : undefined,
+    demo: config.demo,
+    log,
+    refused: metrics.refused,
+  })
+  const opened: (() => Promise<void>)[] = [() => hub.close()]
+  const close = once(async () => {
+    log.info('shutting down')
+    await Promise.all(opened.map(closeOne => closeOne()))
+    wheel.close()
+    log.info('stopped')
+  })
+  const open = async (listener: ServerOptions['listener'], { host, port }: Address, tls: Config['tls']) => {
+    const { readTimeoutMs, readHeaderTimeoutMs, shutdownTimeoutMs } = config
+    const server = await openServer({ listener, host, port, tls, readTimeoutMs, readHeaderTimeoutMs })
+    opened.push(() => server.close(shutdownTimeoutMs))
+    return server.url
+  }
+  try {
+    await hub.start()
+    const url = await open(getRequestListener(app.fetch), config.listen, config.tls)
+    const metricsUrl = await openMetrics()
+    log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl }, `listening on ${url}`)
+    return { url, metricsUrl, hub, close }
+  } catch (error) {
+    await close()
+    throw error
+  }
+
+  async function openMetrics(): Promise<string | undefined> {
+    if (config.metrics === null) return undefined
+    if (config.metrics === 'main') return '/metrics'
+    const listener = getRequestListener(createMetricsApp({ hub, metrics }).fetch)
+    return `${await open(listener, config.metrics, null)}/metrics`
+  }
+}
+
+const keySource = (verifier: Verifier | null): KeySource | undefined =>
+  verifier === null ? undefined : 'key' in verifier ? verifier : { ...verifier, jwksUrl: verifier.jwksUrl.href }
+
+/** What clients are told of the tokens that this hub takes; nothing where it takes none of generation 1.0. */
+function describeResource({ issuers, cookieNames, subscriptions }: Config): AppOptions['metadata'] {
+  if (issuers.length === 0) return undefined
+  const authorizationServers = issuers.filter(issuer => issuer.authorizationServer).map(({ id }) => id)
+  return { authorizationServers, cookieName: cookieNames['1.0'], subscriptions }
+}
+
+function observe({ observer }: Metrics, log: Log): HubObserver {
+  return {
+    ...observer,
+    published(update) {
+      observer.published(update)
+      log.debug({ update }, 'update published')
+    },
+    subscribed(subscriber) {
+      observer.subscribed(subscriber)
+      log.info(describeSubscriber(subscriber), 'new subscriber')
+    },
+    unsubscribed(subscriber, reason) {
+      observer.unsubscribed(subscriber, reason)
+      log.info({ subscriber: subscriber.id, reason }, 'subscriber left')
+    },
+    failed: (error, during) => log.error({ err: error }, `failed while ${during}`),
+  }
+}
+
+const describeSubscriber = ({ id, matchers }: Subscriber): object => ({
+  subscriber: id,
+  matchers: matchers.map(({ kind, pattern }) => `${kind}:${pattern}`),
+})
+
+/** Fine enough for the shortest of the configured times, and no finer than needed: an idle hub should sleep. */
+function tickFor({ heartbeatIntervalMs, dispatchTimeoutMs, writeTimeoutMs }: Config): number {
+  const shortest = Math.min(...[heartbeatIntervalMs, dispatchTimeoutMs, writeTimeoutMs].filter(ms => ms > 0))
+  return Math.min(100, Math.max(1, shortest / 20))
+}
+
+function once(action: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined
+  return () => {
+    done ??= action()
+    return done
+  }
+}

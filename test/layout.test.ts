@@ -1,0 +1,147 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { glob } from 'node:fs/promises'
+import { dirname, join, normalize } from 'node:path'
+import { test } from 'node:test'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+
+interface Import {
+  readonly from: string
+  /** A path of the project, or the name of a package. */
+  readonly to: string
+  readonly isPackage: boolean
+}
+
+async function readSources(): Promise<Map<string, string>> {
+  const sources = new Map<string, string>()
+  for await (const file of glob('{src,transports,test}/**/*.ts', { cwd: root })) {
+    sources.set(normalize(file), await readFile(join(root, file), 'utf8'))
+  }
+  return sources
+}
+
+function readImports(file: string, source: string): Import[] {
+  const specifiers = [...source.matchAll(/(?:from|import)\s*\(?\s*'([^']+)'/g)].map(match => match[1]!)
+  return specifiers.map(specifier =>
+    specifier.startsWith('.')
+      ? { from: file, to: normalize(join(dirname(file), specifier)), isPackage: false }
+      : { from: file, to: specifier, isPackage: true },
+  )
+}
+
+const sources = await readSources()
+const imports = [...sources].flatMap(([file, source]) => readImports(file, source))
+const own = imports.filter(({ from }) => !from.startsWith('test/'))
+
+/** The rooms of the house, and into which of them each may look. A file is in the first room whose pattern fits. */
+const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegExp[] }[] = [
+  { room: /^src\/errors\.ts$/, mayImport: [/^src\/protocol\/generation\.ts$/] },
+  { room: /^src\/protocol\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\//] },
+  { room: /^src\/transport\.ts$/, mayImport: [/^src\/protocol\//] },
+  { room: /^src\/hub\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\//, /^src\/transport\.ts$/, /^src\/hub\//] },
+  { room: /^src\/http\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\//, /^src\/hub\//, /^src\/http\//] },
+  { room: /^src\/config\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\/generation\.ts$/, /^src\/config\//] },
+  { room: /^src\/log\.ts$/, mayImport: [] },
+  { room: /^src\/metrics\.ts$/, mayImport: [/^src\/hub\//] },
+  {
+    room: /^src\/serve\.ts$/,
+    mayImport: [
+      /^src\/(config|http|hub|protocol)\//,
+      /^src\/(errors|log|metrics|transport)\.ts$/,
+      /^transports\/index\.ts$/,
+    ],
+  },
+  {
+    room: /^src\/cli\//,
+    mayImport: [/^src\/(cli|config|protocol)\//, /^src\/(errors|log|serve)\.ts$/, /^src\/http\/signing\.ts$/],
+  },
+  { room: /^src\/main\.ts$/, mayImport: [/^src\/cli\//, /^src\/errors\.ts$/] },
+  { room: /^transports\/index\.ts$/, mayImport: [/^transports\/[\w-]+\.ts$/, /^src\/(transport|errors)\.ts$/] },
+  {
+    room: /^transports\//,
+    mayImport: [/^src\/(transport|errors)\.ts$/, /^src\/protocol\//, /^src\/config\/dsn\.ts$/],
+  },
+]
+
+test('each room imports only from the rooms it may look into', () => {
+  const wrong = own.filter(({ from, to, isPackage }) => {
+    if (isPackage) return false
+    const room = rooms.find(({ room }) => room.test(from))
+    return room === undefined || !room.mayImport.some(allowed => allowed.test(to))
+  })
+  assert.deepEqual(wrong, [])
+})
+
+/** Packages that only some files may know. */
+const guarded: readonly { readonly name: RegExp; readonly onlyIn: RegExp }[] = [
+  { name: /^(hono|@hono)(\/|$)/, onlyIn: /^src\/(http\/|serve\.ts$)/ },
+  { name: /^jose$/, onlyIn: /^src\/(http\/(verify|key-set)|cli\/(token|signing-key))\.ts$/ },
+  { name: /^lmdb$/, onlyIn: /^transports\/bolt/ },
+  { name: /^commander$/, onlyIn: /^src\/(main\.ts$|cli\/|config\/flags\.ts$)/ },
+  { name: /^(pino|pino-pretty)$/, onlyIn: /^src\/log\.ts$/ },
+  { name: /^prom-client$/, onlyIn: /^src\/metrics\.ts$/ },
+]
+
+test('a package is known where it belongs, and nowhere else', () => {
+  const wrong = own.filter(
+    ({ from, to, isPackage }) => isPackage && guarded.some(({ name, onlyIn }) => name.test(to) && !onlyIn.test(from)),
+  )
+  assert.deepEqual(wrong, [])
+})
+
+test('every imported package is declared', async () => {
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8'))
+  const runtime = { ...dependencies, ...optionalDependencies }
+  const missing = imports.filter(({ from, to, isPackage }) => {
+    if (!isPackage || to.startsWith('node:')) return false
+    const name = to.split('/', to.startsWith('@') ? 2 : 1).join('/')
+    return !(name in runtime) && !(from.startsWith('test/') && name in devDependencies)
+  })
+  assert.deepEqual(missing, [])
+})
+
+test('the protocol does no input or output and asks no clock', () => {
+  for (const [file, source] of sources) {
+    if (!file.startsWith('src/protocol/')) continue
+    assert.doesNotMatch(source, /'node:|\bBuffer\b|\bprocess\.|Date\.now|new Date\(\)|performance\.now|setTimeout/, file)
+  }
+})
+
+test('only one file reads the environment', () => {
+  const readers = [...sources]
+    .filter(([file, source]) => !file.startsWith('test/') && /process\.env/.test(source))
+    .map(([file]) => file)
+  assert.deepEqual(readers, ['src/config/load.ts'])
+})
+
+test('there are no cycles', () => {
+  const edges = new Map<string, string[]>()
+  for (const { from, to, isPackage } of own) if (!isPackage) edges.set(from, [...(edges.get(from) ?? []), to])
+  const state = new Map<string, 'open' | 'done'>()
+  const visit = (file: string, path: string[]): void => {
+    if (state.get(file) === 'done') return
+    assert.notEqual(state.get(file), 'open', `cycle: ${[...path, file].join(' → ')}`)
+    state.set(file, 'open')
+    for (const next of edges.get(file) ?? []) visit(next, [...path, file])
+    state.set(file, 'done')
+  }
+  for (const file of edges.keys()) visit(file, [])
+})
+
+test('names say what a file holds', () => {
+  const vague = /(^|[/-])(utils?|helpers?|common|shared|misc|manager|service|index|base|impl)\.ts$/
+  const files = [...sources.keys()].filter(file => file !== 'transports/index.ts')
+  assert.deepEqual(
+    files.filter(file => vague.test(file) || !/^[\w/]+[a-z0-9-]*(\.[a-z]+)*\.ts$/.test(file) || /[A-Z]/.test(file)),
+    [],
+  )
+})
+
+test('long files are looked at', t => {
+  for (const [file, source] of sources) {
+    const lines = source.split('\n').length
+    if (lines > 300) t.diagnostic(`${file} has ${lines} lines: is there a second noun in it?`)
+  }
+})
