@@ -13,7 +13,7 @@ export async function readSigningKey(argument: string, algorithm?: string): Prom
   const key = parseKey(await readText(argument))
   const alg = algorithm ?? naturalAlgorithm(key)
   const misfit = describeMisfit(key, alg)
-  if (misfit !== undefined) throw invalid(`--alg: ${misfit}`) 
+  if (misfit !== undefined) throw invalid(`--alg: ${misfit}`)
   return { key, alg }
 }
 
@@ -30,8 +30,8 @@ async function readText(argument: string): Promise<string> {
 
 function parseKey(text: string): KeyObject {
   const jwk = parseJwk(text)
-  if (jwk === undefined && !text.includes('-----BEGIN')) return secretKey(Buffer.from(text)) 
-  if (jwk?.kty === 'oct') return secretKey(Buffer.from(typeof jwk.k === 'string' ? jwk.k : '', 'base64url')) 
+  if (jwk === undefined && !text.includes('-----BEGIN')) return secretKey(Buffer.from(text))
+  if (jwk?.kty === 'oct') return secretKey(Buffer.from(typeof jwk.k === 'string' ? jwk.k : '', 'base64url'))
   try {
     return jwk === undefined
       ? createPrivateKey(text.replaceAll('\\n', '\n'))
@@ -45,7 +45,7 @@ function parseKey(text: string): KeyObject {
 }
 
 function secretKey(secret: Buffer): KeyObject {
-  if (secret.length === 0) throw invalid('--key: the secret is empty') 
+  if (secret.length === 0) throw invalid('--key: the secret is empty')
   return createSecretKey(secret)
 }
 

@@ -73,10 +73,10 @@ export function tokenCommand(): Command {
       const { writeOut, writeErr } = this.configureOutput()
       try {
         const { token, header, claims } = await mintToken(options, new Date())
-        if (options.pretty === true) writeErr?.(`${JSON.stringify({ header, claims }, null, 2)}\n`) 
+        if (options.pretty === true) writeErr?.(`${JSON.stringify({ header, claims }, null, 2)}\n`)
         writeOut?.(`${token}\n`)
       } catch (error) {
-        if (error instanceof HubError) this.error(`error: ${error.message}`) 
+        if (error instanceof HubError) this.error(`error: ${error.message}`)
         throw error
       }
     })
@@ -110,7 +110,7 @@ function claims0x(options: TokenOptions, issuedAt: number): JWTPayload {
       '0.x tokens have no URL Patterns: use --publish and --subscribe with a URI Template, or --generation 1.0',
     )
   }
-  if (options.clientId !== undefined) throw invalid('--client-id is for --generation 1.0') 
+  if (options.clientId !== undefined) throw invalid('--client-id is for --generation 1.0')
   const { publish, subscribe } = grants(
     options,
     topic => topic,
@@ -125,13 +125,13 @@ function claims1(options: TokenOptions, issuedAt: number): JWTPayload {
   const { dev, clientId = 'talaria' } = options
   const iss = options.iss ?? (dev === true ? devIssuer : undefined)
   const aud = options.aud ?? (dev === true ? devAudience : undefined)
-  if (iss === undefined) throw invalid('--iss is missing: the id of an issuer that the hub trusts') 
+  if (iss === undefined) throw invalid('--iss is missing: the id of an issuer that the hub trusts')
   if (aud === undefined) {
     throw invalid(
       "--aud is missing: the hub's resource identifier, such as https://hub.example.com/.well-known/mercure",
     )
   }
-  if (!options.exp) throw invalid('--no-exp: an access token of 1.0 must expire; use --ttl') 
+  if (!options.exp) throw invalid('--no-exp: an access token of 1.0 must expire; use --ttl')
   const { publish, subscribe } = grants(
     options,
     match => ({ match }),
@@ -165,7 +165,7 @@ function grants<T>(options: TokenOptions, topic: (topic: string) => T, pattern: 
 
 function readPayload({ payload }: TokenOptions, subscribe: readonly unknown[]): unknown {
   if (payload === undefined) return undefined
-  if (subscribe.length === 0) throw invalid('--payload is shown in subscriptions: it needs --subscribe') 
+  if (subscribe.length === 0) throw invalid('--payload is shown in subscriptions: it needs --subscribe')
   try {
     return JSON.parse(payload)
   } catch {
@@ -175,7 +175,7 @@ function readPayload({ payload }: TokenOptions, subscribe: readonly unknown[]): 
 
 /** In seconds; `undefined`: the token does not expire. */
 function readExpiry({ exp, ttl, dev }: TokenOptions, issuedAt: number): number | undefined {
-  if (!exp && ttl !== undefined) throw invalid('--ttl and --no-exp exclude each other') 
+  if (!exp && ttl !== undefined) throw invalid('--ttl and --no-exp exclude each other')
   if (!exp || (dev === true && ttl === undefined)) return undefined
   const seconds = Math.ceil(parseDuration(ttl ?? defaultTtl) / 1000)
   if (seconds === 0) {

@@ -1,19 +1,20 @@
 import { Hono, type MiddlewareHandler } from 'hono'
 import { HubError } from '../errors.ts'
-import { hubPath, subscriptionsPath } from '../protocol/subscription.ts'
+import { subscriptionsPath } from '../protocol/subscription.ts'
+import { hubPath } from '../protocol/topic.ts'
 import type { Environment } from './context.ts'
 import { preflightHeaders } from './cors.ts'
 import { livenessHandler, readinessHandler } from './health.ts'
 import { type MetadataValues, metadataPath, protectedResourceMetadata } from './metadata.ts'
 import { type Figures, metricsHandler } from './metrics.ts'
-import { type PrepareOptions, prepareRequest } from './prepare.ts'
 import { answerProblem, type RefusalObserver } from './problem.ts'
 import { publishHandler } from './publish.ts'
+import { prepareRequest, type RequestOptions } from './request.ts'
 import { type SubscribeOptions, subscribeHandler } from './subscribe.ts'
 import { subscriptionsHandler } from './subscriptions.ts'
 import { addWelcome } from './welcome.ts'
 
-export interface AppOptions extends PrepareOptions, SubscribeOptions, RefusalObserver {
+export interface AppOptions extends RequestOptions, SubscribeOptions, RefusalObserver {
   /** Protected resource metadata; `undefined`: no token can be verified, and there is nothing to tell. */
   readonly metadata: Omit<MetadataValues, 'resource'> | undefined
   /** Figures for `/metrics`; `undefined`: served elsewhere, or nowhere. */
@@ -31,7 +32,7 @@ export function createApp(options: AppOptions): Hono<Environment> {
   app.use(prepareRequest(options))
 
   const preflight: MiddlewareHandler<Environment> = async c =>
-    c.body(null, 204, { ...c.var.headers, ...preflightHeaders })
+    c.body(null, 204, { ...c.get('request').answerHeaders, ...preflightHeaders })
   const only = (path: string, methods: string) => {
     if (corsAllowedOrigins !== undefined) app.options(path, preflight)
     app.all(path, () => {
@@ -52,8 +53,11 @@ export function createApp(options: AppOptions): Hono<Environment> {
   if (options.metadata !== undefined) {
     const { metadata } = options
     app.get(metadataPath, c => {
-      const document = protectedResourceMetadata({ ...metadata, resource: authenticator.resourceOf(c.var) })
-      return c.body(`${JSON.stringify(document)}\n`, 200, { ...c.var.headers, 'Content-Type': 'application/json' })
+      const document = protectedResourceMetadata({ ...metadata, resource: authenticator.resourceOf(c.get('request')) })
+      return c.body(`${JSON.stringify(document)}\n`, 200, {
+        ...c.get('request').answerHeaders,
+        'Content-Type': 'application/json',
+      })
     })
     only(metadataPath, 'GET and HEAD')
   }

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { HubError } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { Grant } from '../protocol/grant.ts'
-import { hubPath } from '../protocol/subscription.ts'
+import { hubPath } from '../protocol/topic.ts'
 import {
   type AuthenticationRequest,
   type Credential,

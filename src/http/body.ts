@@ -60,6 +60,9 @@ function readBody(request: IncomingMessage | Http2ServerRequest, maxBytes: numbe
       })
       .on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)))
       .on('error', reject)
-      .on('close', () => reject(new HubError('body_malformed', 'The connection closed before the body was complete.')))
+      .on('close', () => {
+        if (request.complete) return
+        reject(new HubError('body_malformed', 'The connection closed before the body was complete.'))
+      })
   })
 }

@@ -64,7 +64,7 @@ export function generationOfParameters(
 }
 
 function readAuthorization([value = '', ...more]: readonly string[], generation: Generation): string {
-  if (more.length > 0) throw malformed(`The request has ${more.length + 1} Authorization headers; send one`, generation) 
+  if (more.length > 0) throw malformed(`The request has ${more.length + 1} Authorization headers; send one`, generation)
   // The name of a scheme is case-insensitive (RFC 9110, section 11.1); clients of both generations write `bearer` too.
   if (!/^bearer /i.test(value)) {
     throw malformed('The Authorization header is not of the form "Bearer TOKEN"', generation)
@@ -77,7 +77,7 @@ function readAuthorization([value = '', ...more]: readonly string[], generation:
 }
 
 function readQuery([token = '', ...more]: readonly string[]): string {
-  if (more.length > 0) throw malformed(`The query has ${more.length + 1} "authorization" parameters; send one`, '0.x') 
+  if (more.length > 0) throw malformed(`The query has ${more.length + 1} "authorization" parameters; send one`, '0.x')
   if (token.length < minTokenLength) {
     throw malformed('The "authorization" parameter is too short for a signed JWT', '0.x')
   }

@@ -45,7 +45,7 @@ export interface KeysContext extends KeySetContext {
 
 /** @throws HubError `configuration_invalid`, which names the setting */
 export function openKeys(source: KeySource, context: KeysContext): Keys {
-  if ('jwksUrl' in source) return openKeySet(source, context) 
+  if ('jwksUrl' in source) return openKeySet(source, context)
   const key = readKey(source, context)
   return { algorithms: [source.algorithm], edition: () => 0, find: async () => [key] }
 }
@@ -59,9 +59,9 @@ function openKeySet({ jwksUrl, algorithms = asymmetricAlgorithms }: KeySetSource
     if (isSymmetric(algorithm)) {
       throw invalid(setting, `${algorithm} is for shared secrets and not accepted with a JWK Set`)
     }
-    if (!asymmetricAlgorithms.includes(algorithm)) throw unknownAlgorithm(setting, algorithm, asymmetricAlgorithms) 
+    if (!asymmetricAlgorithms.includes(algorithm)) throw unknownAlgorithm(setting, algorithm, asymmetricAlgorithms)
   }
-  if (!URL.canParse(jwksUrl)) throw invalid(setting, 'the URL of the JWK Set is not an absolute URL') 
+  if (!URL.canParse(jwksUrl)) throw invalid(setting, 'the URL of the JWK Set is not an absolute URL')
   const url = new URL(jwksUrl)
   if (!['https:', 'http:', 'file:'].includes(url.protocol)) {
     throw invalid(setting, 'a JWK Set is read from https://, http:// or file://')
@@ -86,18 +86,18 @@ function readKey(
   { setting, warn }: KeysContext,
 ): KeyObject {
   const shape = shapeOf.get(algorithm)
-  if (shape === undefined) throw unknownAlgorithm(setting, algorithm, allAlgorithms) 
+  if (shape === undefined) throw unknownAlgorithm(setting, algorithm, allAlgorithms)
   const jwk = parseJwk(text)
   if (jwk?.alg !== undefined && jwk.alg !== algorithm) {
     throw invalid(setting, `the key is a JWK for ${JSON.stringify(jwk.alg)}, the algorithm is ${algorithm}`)
   }
-  if (shape.type === 'secret') return readSecret({ text, jwk, algorithm, bits: shape.bits ?? 0, setting, warn }) 
+  if (shape.type === 'secret') return readSecret({ text, jwk, algorithm, bits: shape.bits ?? 0, setting, warn })
   if (/PRIVATE KEY-----/.test(text) || jwk?.d !== undefined) {
     warn(`${setting}: this is a private key. The hub only verifies: give it the public key alone.`)
   }
   const key = readPublicKey({ text, jwk, algorithm, setting })
   const misfit = describeMisfit(key, algorithm)
-  if (misfit !== undefined) throw invalid(setting, misfit) 
+  if (misfit !== undefined) throw invalid(setting, misfit)
   return key
 }
 
@@ -125,7 +125,7 @@ function readSecret({
   }
   const secret =
     jwk === undefined ? Buffer.from(text) : Buffer.from(typeof jwk.k === 'string' ? jwk.k : '', 'base64url')
-  if (secret.length === 0) throw invalid(setting, 'the secret is empty') 
+  if (secret.length === 0) throw invalid(setting, 'the secret is empty')
   if (wellKnownSecrets.has(text)) {
     warn(`${setting}: this is the secret of the documentation's examples: everybody can mint tokens for this hub.`)
   } else if (secret.length < bits / 8) {
@@ -138,7 +138,7 @@ function readSecret({
 
 function readPublicKey({ text, jwk, algorithm, setting }: KeyText): KeyObject {
   try {
-    if (jwk !== undefined) return createPublicKey({ key: jwk, format: 'jwk' }) 
+    if (jwk !== undefined) return createPublicKey({ key: jwk, format: 'jwk' })
     // Environment files keep a PEM on one line, with \n written out.
     return createPublicKey(text.includes('\n') ? text.trim() : text.trim().replaceAll('\\n', '\n'))
   } catch (cause) {

@@ -77,7 +77,8 @@ export function answerProblem(
   { log, refused, authenticator }: RefusalObserver,
 ): Response {
   const { method, path } = c.req
-  const headers: Record<string, string> = { ...c.var.headers, 'Content-Type': 'text/plain; charset=utf-8' }
+  const request = c.get('request')
+  const headers: Record<string, string> = { ...request.answerHeaders, 'Content-Type': 'text/plain; charset=utf-8' }
   if (!(error instanceof HubError)) {
     log.error({ err: error, method, path }, 'request failed')
     refused('internal')
@@ -88,7 +89,7 @@ export function answerProblem(
   log.info({ code, status, method, path, reason: message, cause: textOf(cause) }, 'request refused')
   refused(code)
   const challenged =
-    status === 400 && code === 'topic_reserved' ? undefined : challenge(error, authenticator.resourceOf(c.var))
+    status === 400 && code === 'topic_reserved' ? undefined : challenge(error, authenticator.resourceOf(request))
   if (challenged !== undefined) headers['WWW-Authenticate'] = challenged
   if (status === 503) headers['Retry-After'] = retryAfterSeconds
   return c.body(`${code}: ${message}\n`, status, headers)

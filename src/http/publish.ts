@@ -16,7 +16,8 @@ export interface PublishOptions {
 export function publishHandler({ hub, maxRequestBodyBytes }: PublishOptions): Handler<Environment> {
   return async c => {
     const { incoming } = c.env
-    const grant = requirePublisher(await c.var.authenticate('publisher'), c.var.presumedGeneration())
+    const request = c.get('request')
+    const grant = requirePublisher(await request.authenticate('publisher'), request.presumedGeneration)
     const contentType = incoming.headers['content-type']
     const form = isForm(contentType) ? await readForm(incoming, maxRequestBodyBytes) : new Form()
     const fields = readFields(form)
@@ -25,7 +26,10 @@ export function publishHandler({ hub, maxRequestBodyBytes }: PublishOptions): Ha
     requireTopics(grant, fields.topics)
     const update = createUpdate(fields, grant.generation)
     await hub.publish(update)
-    return c.body(update.id, 200, { ...c.var.headers, 'Content-Type': 'text/plain; charset=utf-8' })
+    // Not c.body(), which builds a Headers object: this is the path that must be fast.
+    return new Response(update.id, {
+      headers: { ...request.answerHeaders, 'Content-Type': 'text/plain; charset=utf-8' },
+    })
   }
 }
 

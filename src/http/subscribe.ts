@@ -32,14 +32,15 @@ const cursorParameters = ['last_event_id', 'lastEventID', 'Last-Event-ID', 'last
 export function subscribeHandler(options: SubscribeOptions): Handler<Environment> {
   return async c => {
     const { incoming, outgoing } = c.env
-    const { query: form } = c.var
+    const request = c.get('request')
+    const form = request.query
     if (incoming.method === 'QUERY') await readForm(incoming, options.maxRequestBodyBytes, form)
-    const grant = await c.var.authenticate('subscriber')
-    if (grant === null && !options.allowAnonymous) throw missingToken(c.var.presumedGeneration())
-    const matchers = readMatchers(form, c.var.compile, options.accepted)
+    const grant = await request.authenticate('subscriber')
+    if (grant === null && !options.allowAnonymous) throw missingToken(request.presumedGeneration)
+    const matchers = readMatchers(form, request.compile, options.accepted)
     const requested = requestedCursor(incoming.headers['last-event-id'], form)
     const cursor = await locate(options.hub, requested, matchers, outgoing)
-    const headers = { ...c.var.headers, ...streamHeaders, ...cursorHeaders(requested, cursor) }
+    const headers = { ...request.answerHeaders, ...streamHeaders, ...cursorHeaders(requested, cursor) }
     // RFC 9110, section 9.3.2: a HEAD is answered and over; it subscribes nobody.
     if (incoming.method === 'HEAD') return c.body(null, 200, headers)
     if (!isGone(outgoing)) openStream(c, { matchers, grant, cursor, headers }, options)

@@ -6,11 +6,11 @@ import type { Generation } from '../protocol/generation.ts'
 import {
   collectionDocument,
   formatDocument,
-  hubPath,
   type Subscription,
   subscriptionDocument,
   subscriptionsPath,
 } from '../protocol/subscription.ts'
+import { hubPath } from '../protocol/topic.ts'
 import { requireReader } from './authorize.ts'
 import type { Environment } from './context.ts'
 import { entityTagText, headerValue } from './header-text.ts'
@@ -33,15 +33,16 @@ type Question = { readonly generation: Generation } & (
 export function subscriptionsHandler(options: SubscriptionsOptions): Handler<Environment> {
   const { hub, presence, accepted, needsToken } = options
   return async c => {
-    const { path, search } = c.var
-    const grant = await c.var.authenticate('subscriber')
+    const request = c.get('request')
+    const { path, search } = request
+    const grant = await request.authenticate('subscriber')
     const preferred = grant?.generation ?? generationFromAccept(c.req.header('Accept'), accepted)
     const uri = search === '' ? path : `${path}?${search}`
     if (needsToken) requireReader(grant, preferred, [path, uri])
     const question = readPath(path, preferred, options)
     const { lastEventId } = hub
     const { generation } = question
-    const headers = { ...c.var.headers, ...documentHeaders(generation, lastEventId) }
+    const headers = { ...request.answerHeaders, ...documentHeaders(generation, lastEventId) }
     if (c.req.header('If-None-Match') === headers.ETag) return c.body(null, 304, headers)
     if ('item' in question) {
       return c.body(formatDocument(subscriptionDocument(question.item, { lastEventId })), 200, headers)

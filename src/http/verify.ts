@@ -59,8 +59,8 @@ export class Verifier {
       trusted.map(issuer => [issuer.id, openRoles(issuer, role => `issuers: ${issuer.id}: ${role}`)]),
     )
     const accepted = new Set<Generation>()
-    if (this.#legacy.publisher !== undefined || this.#legacy.subscriber !== undefined) accepted.add('0.x') 
-    if (this.#issuers.size > 0) accepted.add('1.0') 
+    if (this.#legacy.publisher !== undefined || this.#legacy.subscriber !== undefined) accepted.add('0.x')
+    if (this.#issuers.size > 0) accepted.add('1.0')
     this.accepted = accepted
     this.#compileFor = compileFor
     this.#now = now
@@ -78,7 +78,7 @@ export class Verifier {
     const edition = keys.edition()
     const claims = await verifyToken(token, keys, bearersOf[role])
     checkTimes(claims, generation, this.#now())
-    if (generation === '1.0') checkAudience(claims, resource) 
+    if (generation === '1.0') checkAudience(claims, resource)
     const read = generation === '1.0' ? readGrant1 : readGrant0x
     return { grant: read(claims, this.#compileFor(resource)), keys, edition }
   }
@@ -92,7 +92,7 @@ export class Verifier {
       )
     }
     const issuer = readIssuer(token)
-    if (issuer === undefined) throw issuerRefused('The token has no iss: an access token must say who issued it.') 
+    if (issuer === undefined) throw issuerRefused('The token has no iss: an access token must say who issued it.')
     const roles = this.#issuers.get(issuer)
     if (roles === undefined) {
       throw issuerRefused(`The token's iss is ${shorten(issuer)}, which this hub does not trust.`)

@@ -12,6 +12,6 @@ const files = [
 export function addWelcome(app: Hono<Environment>): void {
   for (const { path, file, type } of files) {
     const content = readFileSync(new URL(`../ui/${file}`, import.meta.url), 'utf8')
-    app.get(path, c => c.body(content, 200, { ...c.var.headers, 'Content-Type': type }))
+    app.get(path, c => c.body(content, 200, { ...c.get('request').answerHeaders, 'Content-Type': type }))
   }
 }

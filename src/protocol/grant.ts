@@ -43,7 +43,7 @@ const endOfTime = 8.64e15
 export function readGrant0x(claims: Claims, compile: CompileMatcher): Grant {
   const name = isAbsent(claims[namespacedClaimName]) ? claimName : namespacedClaimName
   const claim = claims[name] ?? {}
-  if (!isClaims(claim)) throw refused('0.x', `${name} is not an object with "publish" and "subscribe" lists`) 
+  if (!isClaims(claim)) throw refused('0.x', `${name} is not an object with "publish" and "subscribe" lists`)
   const read = (role: 'publish' | 'subscribe') => readSelectors(`${name}.${role}`, claim[role], compile)
   const payload = claim.payload ?? undefined
   return { ...bearer(claims, '0.x'), publish: read('publish'), subscribe: read('subscribe'), payloadFor: () => payload }
@@ -51,12 +51,12 @@ export function readGrant0x(claims: Claims, compile: CompileMatcher): Grant {
 
 function readSelectors(where: string, list: unknown, compile: CompileMatcher): readonly Matcher[] | null {
   if (isAbsent(list)) return null
-  if (!Array.isArray(list)) throw refused('0.x', `${where} is not a list of topic selectors`) 
+  if (!Array.isArray(list)) throw refused('0.x', `${where} is not a list of topic selectors`)
   if (list.length > maxSelectorsPerClaim) {
     throw refused('0.x', `${where} has ${list.length} topic selectors, at most ${maxSelectorsPerClaim} are read`)
   }
   return list.map((selector: unknown, index) => {
-    if (typeof selector !== 'string') throw refused('0.x', `${where}[${index}] is not a string`) 
+    if (typeof selector !== 'string') throw refused('0.x', `${where}[${index}] is not a string`)
     return compileAt(`${where}[${index}]`, '0.x', compile, 'topic', selector)
   })
 }
@@ -85,21 +85,21 @@ export function readGrant1(claims: Claims, compile: CompileMatcher): Grant {
 }
 
 function readDetails(list: unknown, compile: CompileMatcher): Detail[] {
-  if (!Array.isArray(list)) throw refused('1.0', 'authorization_details is not a list') 
+  if (!Array.isArray(list)) throw refused('1.0', 'authorization_details is not a list')
   const details: Detail[] = []
   let topicsLeft = maxTopicsOfDetails
   for (const [index, entry] of list.entries()) {
     const where = `authorization_details[${index}]`
-    if (!isClaims(entry)) throw refused('1.0', `${where} is not an object`) 
+    if (!isClaims(entry)) throw refused('1.0', `${where} is not an object`)
     if (entry.type !== authorizationDetailType) continue
     if (details.length === maxDetails) {
       throw refused('1.0', `authorization_details: at most ${maxDetails} may be of the type of hubs`)
     }
     const { actions, topics } = entry
-    if (!isFilledList(actions)) throw refused('1.0', `${where}.actions is not a list with at least one action`) 
+    if (!isFilledList(actions)) throw refused('1.0', `${where}.actions is not a list with at least one action`)
     const stray = actions.findIndex(action => typeof action !== 'string')
-    if (stray !== -1) throw refused('1.0', `${where}.actions[${stray}] is not a string`) 
-    if (!isFilledList(topics)) throw refused('1.0', `${where}.topics is not a list with at least one {"match": …}`) 
+    if (stray !== -1) throw refused('1.0', `${where}.actions[${stray}] is not a string`)
+    if (!isFilledList(topics)) throw refused('1.0', `${where}.topics is not a list with at least one {"match": …}`)
     // Counted before anything is compiled, so that a token buys no more work than a request with as many matchers.
     topicsLeft -= topics.length
     if (topicsLeft < 0) {
@@ -122,7 +122,7 @@ function readTopic(where: string, topic: unknown, compile: CompileMatcher): Matc
   if (typeof match !== 'string' || match === '') {
     throw refused('1.0', `${where}.match is not a string with at least one character`)
   }
-  if (hasForbiddenCharacters(match)) throw refused('1.0', `${where}.match contains a forbidden control character`) 
+  if (hasForbiddenCharacters(match)) throw refused('1.0', `${where}.match contains a forbidden control character`)
   const kind = isAbsent(type) || type === '' ? 'exact' : type
   if (kind !== 'exact' && kind !== 'urlpattern') {
     throw refused('1.0', `${where}.match_type is neither "exact" nor "urlpattern"`)
@@ -140,7 +140,7 @@ function compileAt(
   try {
     return compile(kind, pattern)
   } catch (error) {
-    if (error instanceof HubError) throw refused(generation, `${where}: ${error.message.replace(/\.$/, '')}`, error) 
+    if (error instanceof HubError) throw refused(generation, `${where}: ${error.message.replace(/\.$/, '')}`, error)
     throw error
   }
 }

@@ -1,9 +1,9 @@
 import type { Generation } from './generation.ts'
 import type { Grant } from './grant.ts'
 import type { Matcher } from './matcher.ts'
+import { hubPath } from './topic.ts'
 import { hubEventType, type Update } from './update.ts'
 
-export const hubPath = '/.well-known/mercure'
 export const subscriptionsPath = `${hubPath}/subscriptions`
 const jsonLdContext = 'https://mercure.rocks/'
 
@@ -21,7 +21,11 @@ export interface Subscription {
 }
 
 /** The subscriptions of one subscriber, one per distinct matcher, in the order of the request. */
-export function createSubscriptions(subscriber: string, matchers: readonly Matcher[], grant: Grant | null): Subscription[] {
+export function createSubscriptions(
+  subscriber: string,
+  matchers: readonly Matcher[],
+  grant: Grant | null,
+): Subscription[] {
   const subscriptions = new Map<string, Subscription>()
   for (const matcher of matchers) {
     const { generation, kind, pattern } = matcher

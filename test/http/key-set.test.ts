@@ -48,7 +48,7 @@ function hubWith(source: { jwksUrl: string; algorithms?: string[] }) {
   return { clock, log, publish: async (token: string) => hub.authenticate(withBearer(token), 'publisher') }
 }
 
-describe('a remote JWK Set', () => {
+describe('a remote JWK Set', { timeout: 60_000 }, () => {
   test('is read once for many tokens', async () => {
     serve([firstJwk])
     const { publish, log } = hubWith({ jwksUrl })
@@ -215,7 +215,7 @@ describe('a remote JWK Set', () => {
   })
 })
 
-describe('a JWK Set in a file', () => {
+describe('a JWK Set in a file', { timeout: 60_000 }, () => {
   let directory: string
   let file: string
   const write = async (keys: readonly object[], modifiedSeconds: number) => {

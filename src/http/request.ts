@@ -1,0 +1,117 @@
+import { IncomingMessage } from 'node:http'
+import type { Http2ServerRequest } from 'node:http2'
+import type { MiddlewareHandler } from 'hono'
+import { HubError } from '../errors.ts'
+import type { Generation } from '../protocol/generation.ts'
+import type { Grant } from '../protocol/grant.ts'
+import type { CompileMatcher } from '../protocol/matcher.ts'
+import type { Authenticator, Role } from './authenticate.ts'
+import type { Environment } from './context.ts'
+import { corsHeaders } from './cors.ts'
+import type { AuthenticationRequest } from './credentials.ts'
+import { Form } from './form.ts'
+import { bringsMatch } from './matcher-parameters.ts'
+import type { AllowedOrigins } from './origin.ts'
+import { requestOrigin } from './request-origin.ts'
+
+export interface RequestOptions {
+  readonly authenticator: Authenticator
+  /** Compiles matchers that are relative to a hub URL. */
+  readonly compileFor: (resource: string) => CompileMatcher
+  /** `undefined`: answers say nothing of other origins. */
+  readonly corsAllowedOrigins: AllowedOrigins | undefined
+  /** Origins under which this hub answers; empty: any. */
+  readonly publicUrls: readonly string[]
+  readonly useForwardedHeaders: boolean
+}
+
+/** Sent with every answer. */
+const securityHeaders: Record<string, string> = {
+  'X-Frame-Options': 'DENY',
+  'X-Content-Type-Options': 'nosniff',
+  'X-XSS-Protection': '1; mode=block',
+  'Content-Security-Policy': "default-src 'self'",
+}
+
+/** A request as the hub's rules see it. */
+export class HubRequest implements AuthenticationRequest {
+  readonly method: string
+  /** As it was sent, percent-encoded: a `%2F` in a segment is no separator. */
+  readonly path: string
+  /** The query as it was sent, without the question mark. */
+  readonly search: string
+  /** `scheme://host[:port]` under which the client reached the hub. */
+  readonly origin: string
+  /** Security and CORS headers, to be sent with whatever the answer is. */
+  readonly answerHeaders: Readonly<Record<string, string>>
+  readonly #incoming: IncomingMessage | Http2ServerRequest
+  readonly #options: RequestOptions
+  #query: Form | undefined
+
+  constructor(incoming: IncomingMessage | Http2ServerRequest, options: RequestOptions) {
+    const target = incoming.url ?? '/'
+    const question = target.indexOf('?')
+    this.method = incoming.method ?? 'GET'
+    this.path = question === -1 ? target : target.slice(0, question)
+    this.search = question === -1 ? '' : target.slice(question + 1)
+    this.origin = requestOrigin(incoming, options.useForwardedHeaders)
+    this.answerHeaders =
+      options.corsAllowedOrigins === undefined
+        ? securityHeaders
+        : { ...securityHeaders, ...corsHeaders(incoming.headers.origin, options.corsAllowedOrigins) }
+    this.#incoming = incoming
+    this.#options = options
+  }
+
+  /** The parsed query. @throws HubError `body_malformed` */
+  get query(): Form {
+    this.#query ??= new Form().append(this.search, 'query')
+    return this.#query
+  }
+
+  get queryAuthorization(): readonly string[] {
+    return this.query.getAll('authorization')
+  }
+
+  get topicParameter(): boolean {
+    return this.query.has('topic')
+  }
+
+  get matchParameter(): boolean {
+    return bringsMatch(this.query)
+  }
+
+  /** Every value of a header as it was sent; HTTP/2 requests hold a repeated one as a list, where it may be repeated at all. */
+  header(name: string): readonly string[] {
+    if (this.#incoming instanceof IncomingMessage) return this.#incoming.headersDistinct[name] ?? []
+    const value = this.#incoming.headers[name]
+    return value === undefined ? [] : Array.isArray(value) ? value : [value]
+  }
+
+  /** The grant of this request's token; `null`: it brings none. @throws HubError for a token that is not accepted */
+  authenticate(role: Role): Grant | null | Promise<Grant | null> {
+    return this.#options.authenticator.authenticate(this, role)
+  }
+
+  /** The generation whose statuses apply while no token tells. */
+  get presumedGeneration(): Generation {
+    return this.#options.authenticator.presume(this)
+  }
+
+  /** Compiles matchers relative to the hub's URL as this request addressed it: what relative topics are relative to. */
+  get compile(): CompileMatcher {
+    return this.#options.compileFor(this.#options.authenticator.resourceOf(this))
+  }
+}
+
+/** Prepares each request, and turns away those for other origins than the hub's own. */
+export function prepareRequest(options: RequestOptions): MiddlewareHandler<Environment> {
+  return async (c, next) => {
+    const request = new HubRequest(c.env.incoming, options)
+    c.set('request', request)
+    if (options.publicUrls.length > 0 && !options.publicUrls.includes(request.origin)) {
+      throw new HubError('misdirected_request', `This hub does not answer for ${request.origin}: see public_urls.`)
+    }
+    await next()
+  }
+}
