@@ -1,12 +1,9 @@
 import { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
-import type { MiddlewareHandler } from 'hono'
-import { HubError } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { Grant } from '../protocol/grant.ts'
 import type { CompileMatcher } from '../protocol/matcher.ts'
 import type { Authenticator, Role } from './authenticate.ts'
-import type { Environment } from './context.ts'
 import { corsHeaders } from './cors.ts'
 import type { AuthenticationRequest } from './credentials.ts'
 import { Form } from './form.ts'
@@ -101,17 +98,5 @@ export class HubRequest implements AuthenticationRequest {
   /** Compiles matchers relative to the hub's URL as this request addressed it: what relative topics are relative to. */
   get compile(): CompileMatcher {
     return this.#options.compileFor(this.#options.authenticator.resourceOf(this))
-  }
-}
-
-/** Prepares each request, and turns away those for other origins than the hub's own. */
-export function prepareRequest(options: RequestOptions): MiddlewareHandler<Environment> {
-  return async (c, next) => {
-    const request = new HubRequest(c.env.incoming, options)
-    c.set('request', request)
-    if (options.publicUrls.length > 0 && !options.publicUrls.includes(request.origin)) {
-      throw new HubError('misdirected_request', `This hub does not answer for ${request.origin}: see public_urls.`)
-    }
-    await next()
   }
 }

@@ -1,7 +1,7 @@
 import type { Grant } from '../protocol/grant.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import type { Update } from '../protocol/update.ts'
-import { Batch } from './fan-out.ts'
+import { Batch } from './batch.ts'
 
 /** Why a subscriber's stream ended: the same words in logs, metrics and tests. */
 export type EndReason =

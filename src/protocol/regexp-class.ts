@@ -71,7 +71,8 @@ function readMembers(reader: Reader, depth: number): AsciiSet {
 function readOperation(reader: Reader, first: AsciiSet, operator: string, depth: number): AsciiSet {
   const set = first.slice()
   while (!eat(reader, ']')) {
-    if (!eat(reader, operator)) throw invalidRegexp(`in a class, ${operator} stands between all members or none`)
+    const doubled = eat(reader, operator) && !(operator === '&&' && reader.source.startsWith('&', reader.at))
+    if (!doubled) throw invalidRegexp(`in a class, ${operator} stands between all members or none`)
     const operand = toSet(readOperand(reader, depth), reader.ignoreCase)
     for (let code = 0; code < asciiSize; code++) set[code]! &= operator === '&&' ? operand[code]! : 1 - operand[code]!
   }

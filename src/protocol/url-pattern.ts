@@ -44,6 +44,8 @@ export function compileUrlPattern(pattern: string, base: string): UrlPattern {
   const patterns = withBase(splitPattern(pattern, isSpecial), new URL(base))
   const special = isSpecial(patterns.protocol ?? '*')
   if (patterns.port && defaultPorts[patterns.protocol ?? ''] === patterns.port) patterns.port = ''
+  if (patterns.search?.startsWith('?')) patterns.search = patterns.search.slice(1)
+  if (patterns.hash?.startsWith('#')) patterns.hash = patterns.hash.slice(1)
 
   const tests: { readonly at: number; readonly language: Language }[] = []
   components.forEach((component, at) => {

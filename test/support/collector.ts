@@ -1,6 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
-import type { Batch } from '../../src/hub/fan-out.ts'
+import type { Batch } from '../../src/hub/batch.ts'
 import type { EndReason, Sink } from '../../src/hub/subscriber.ts'
 
 /**

@@ -1,0 +1,41 @@
+/**
+ * The events that one subscriber receives in one turn of the event loop, as a node of a tree: subscribers that are sent the same
+ * events in the same order hold the same node, and so share its joined bytes. `framed` is for the stream that writes it: framing
+ * of its transfer coding, made once per node too.
+ */
+export class Batch {
+  readonly event: Uint8Array
+  readonly previous: Batch | undefined
+  readonly byteLength: number
+  framed: Uint8Array | undefined
+  #bytes: Uint8Array | undefined
+  /** The continuation asked for last: nearly always the only one, since all subscribers of a topic get the same next event. */
+  #next: Batch | undefined
+
+  constructor(event: Uint8Array, previous?: Batch) {
+    this.event = event
+    this.previous = previous
+    this.byteLength = event.byteLength + (previous?.byteLength ?? 0)
+  }
+
+  /** The node for these events and one more. */
+  append(event: Uint8Array): Batch {
+    if (this.#next?.event !== event) this.#next = new Batch(event, this)
+    return this.#next
+  }
+
+  get bytes(): Uint8Array {
+    this.#bytes ??= this.previous === undefined ? this.event : this.copyTo(new Uint8Array(this.byteLength), 0)
+    return this.#bytes
+  }
+
+  /** Copies the joined events into `target` at `offset`. */
+  copyTo(target: Uint8Array, offset: number): Uint8Array {
+    let end = offset + this.byteLength
+    for (let node: Batch | undefined = this; node !== undefined; node = node.previous) {
+      end -= node.event.byteLength
+      target.set(node.event, end)
+    }
+    return target
+  }
+}
