@@ -35,20 +35,22 @@ export function createApp(options: AppOptions): Hono<Environment> {
     c.body(null, 204, { ...c.get('request').answerHeaders, ...preflightHeaders })
   const only = (path: string, methods: string) => {
     if (corsAllowedOrigins !== undefined) app.options(path, preflight)
-    app.all(path, () => {
-      throw new HubError('method_not_allowed', `This path knows the methods ${methods}.`)
+    app.all(path, c => {
+      const answer = answerProblem(new HubError('method_not_allowed', `This path knows ${methods}.`), c, options)
+      answer.headers.set('Allow', methods)
+      return answer
     })
   }
 
   app.post(hubPath, publishHandler(options))
   app.on(['GET', 'QUERY'], hubPath, subscribeHandler(options))
-  only(hubPath, 'GET, HEAD, QUERY and POST')
+  only(hubPath, 'GET, HEAD, QUERY, POST')
 
   if (hub.presence !== undefined) {
     const needsToken = authenticator.verifies('subscriber')
     const subscriptions = subscriptionsHandler({ ...options, presence: hub.presence, needsToken })
     app.get(`${subscriptionsPath}/*`, subscriptions)
-    only(`${subscriptionsPath}/*`, 'GET and HEAD')
+    only(`${subscriptionsPath}/*`, 'GET, HEAD')
   }
   if (options.metadata !== undefined) {
     const { metadata } = options
@@ -59,7 +61,7 @@ export function createApp(options: AppOptions): Hono<Environment> {
         'Content-Type': 'application/json',
       })
     })
-    only(metadataPath, 'GET and HEAD')
+    only(metadataPath, 'GET, HEAD')
   }
 
   app.get('/healthz', livenessHandler())
