@@ -63,9 +63,23 @@ export class HubError extends Error {
   /** The generation whose statuses apply (a missing grant is 401 in 0.x and 403 in 1.0); `1.0` where nothing tells. */
   readonly generation: Generation | undefined
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; generation?: Generation | undefined } = {}) {
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; generation?: Generation | undefined } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.generation = options.generation
   }
+}
+
+/**
+ * What a client sent, in a message: as JSON, at most `maxLength` characters of it, and with every control and format character escaped, so
+ * that neither a terminal nor a reader takes it for anything else.
+ */
+export function quote(value: unknown, maxLength = 200): string {
+  const text = JSON.stringify(value) ?? 'missing'
+  const shown = text.length > maxLength ? `${text.slice(0, maxLength)}…` : text
+  return shown.replace(/[\p{Cc}\p{Cf}]/gu, character => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }

@@ -16,8 +16,10 @@ const services: Readonly<Record<string, number>> = { http: 80, https: 443 }
  * @throws HubError `configuration_invalid`
  */
 export function parseAddress(text: string): Address {
-  if (/^\d+$/.test(text)) throw invalid(`${text} is only a port. Did you mean ":${text}" (every interface) or "127.0.0.1:${text}"?`)
-  if (/^[a-z]+:\/\//i.test(text)) throw invalid(`${quote(text)} is a URL; write host:port, like ":3000" or "127.0.0.1:3000".`)
+  if (/^\d+$/.test(text))
+    throw invalid(`${text} is only a port. Did you mean ":${text}" (every interface) or "127.0.0.1:${text}"?`)
+  if (/^[a-z]+:\/\//i.test(text))
+    throw invalid(`${quote(text)} is a URL; write host:port, like ":3000" or "127.0.0.1:3000".`)
   const [, bracketed, name = '', service] = /^(?:\[([^\]]+)\]|([^\s:[\]/]*))(?::([a-z]+|\d{1,5}))?$/.exec(text) ?? []
   if (service === undefined || (bracketed !== undefined && !isIPv6(bracketed))) {
     throw invalid(`${quote(text)} is not an address; write host:port, like ":3000", "127.0.0.1:3000" or "[::1]:3000".`)

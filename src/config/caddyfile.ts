@@ -34,7 +34,7 @@ export function parseCaddyfile(text: string): readonly Directive[] {
 
 /** Words of each line that has any; a quoted word may hold line breaks. */
 function* readLines(text: string): Generator<{ words: string[]; line: number }> {
-  const token = /(\n)|[^\S\n]+|#[^\n]*|"((?:[^"\\]|\\[^])*)"|`([^`]*)`|([^\s"`][^\s]*)|["`]/gy
+  const token = /(\n)|[^\S\n]+|#[^\n]*|"((?:[^"\\]|\\[\s\S])*)"|`([^`]*)`|([^\s"`][^\s]*)|["`]/gy
   let words: string[] = []
   let line = 1
   let first = 1

@@ -39,12 +39,16 @@ export function readDirectives(text: string, context: DirectiveContext): Directi
     directives = expand(parseCaddyfile(text), context.env)
   })
   // `playground` gives what nothing else says, wherever it stands.
-  for (const directive of directives.toSorted((a, b) => Number(b.name === 'playground') - Number(a.name === 'playground'))) {
+  for (const directive of directives.toSorted(
+    (a, b) => Number(b.name === 'playground') - Number(a.name === 'playground'),
+  )) {
     const { name, line } = directive
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
     if (rule === undefined) {
       // What is no name may be a part of a key that lacks its quotes.
-      const shown = /^[a-z_]{1,40}$/i.test(name) ? `there is no directive "${name}".${didYouMean(name, Object.keys(rules))}` : 'this is no directive.'
+      const shown = /^[a-z_]{1,40}$/i.test(name)
+        ? `there is no directive "${name}".${didYouMean(name, Object.keys(rules))}`
+        : 'this is no directive.'
       problems.push({ line, message: shown })
       continue
     }
@@ -59,7 +63,12 @@ export function readDirectives(text: string, context: DirectiveContext): Directi
       }
     })
   }
-  return { settings, problems, warnings, compatible: directives.some(({ name }) => name === 'protocol_version_compatibility') }
+  return {
+    settings,
+    problems,
+    warnings,
+    compatible: directives.some(({ name }) => name === 'protocol_version_compatibility'),
+  }
 }
 
 /** What a directive sets, or a warning to follow its name. `issuers` adds to the list. */
@@ -115,7 +124,9 @@ const rules: Readonly<Record<string, Rule>> = {
   publish_origins: lists('publish_allowed_origins'),
   public_urls: lists('public_urls'),
   protocol_version_compatibility: directive =>
-    oneValue(directive) === '7' ? 'of 7 is taken as 8: publishers need a grant for every topic, of public updates, too.' : {},
+    oneValue(directive) === '7'
+      ? 'of 7 is taken as 8: publishers need a grant for every topic, of public updates, too.'
+      : {},
   name: says('has no effect: there is one hub in a process.'),
   topic_matcher_cache: boundedCache,
   topic_selector_cache: boundedCache,
@@ -125,7 +136,7 @@ const rules: Readonly<Record<string, Rule>> = {
 function readIssuer(directive: Directive): object {
   const issuer: Record<string, unknown> = { id: oneValue(directive) }
   for (const part of directive.block ?? []) {
-    if (part.name === 'authorization_server') issuer['authorization_server'] = true
+    if (part.name === 'authorization_server') issuer.authorization_server = true
     else if (part.name === 'publisher' || part.name === 'subscriber') issuer[part.name] = readRole(part)
     else throw notIn(part, ['authorization_server', 'publisher', 'subscriber'])
   }
@@ -136,7 +147,8 @@ function readRole({ block }: Directive): object {
   const role: Record<string, unknown> = {}
   for (const part of block ?? []) {
     if (part.name === 'jwt') Object.assign(role, readKey(part))
-    else if (part.name === 'jwks_uri') Object.assign(role, { jwks_uri: part.args[0] ?? '', algorithms: part.args.slice(1) })
+    else if (part.name === 'jwks_uri')
+      Object.assign(role, { jwks_uri: part.args[0] ?? '', algorithms: part.args.slice(1) })
     else throw notIn(part, ['jwt', 'jwks_uri'])
   }
   return role
@@ -157,7 +169,10 @@ const prefixed = (prefix: string, values: Readonly<Record<string, string>>) =>
 function readTransport({ args, block }: Directive, cwd: string): string {
   const [name = ''] = args
   if (name === 'local') return 'local://local'
-  if (name !== 'bolt') throw invalid('only bolt and local can be written as a block; set MERCURE_TRANSPORT_URL, like redis://host:6379/stream.')
+  if (name !== 'bolt')
+    throw invalid(
+      'only bolt and local can be written as a block; set MERCURE_TRANSPORT_URL, like redis://host:6379/stream.',
+    )
   const options = new Map((block ?? []).map(option => [option.name, oneValue(option)]))
   const path = options.get('path') ?? 'mercure.db'
   options.delete('path')
@@ -172,12 +187,17 @@ function oneValue({ args, name }: Directive): string {
 }
 
 const notIn = ({ line, name }: Directive, known: readonly string[]): HubError =>
-  invalid(`line ${line}: there is no "${name.slice(0, 40)}" in this block; there are ${known.join(', ')}.${didYouMean(name, known)}`)
+  invalid(
+    `line ${line}: there is no "${name.slice(0, 40)}" in this block; there are ${known.join(', ')}.${didYouMean(name, known)}`,
+  )
 
 /** Puts the environment's values for `{env.NAME}`, `{$NAME}` and `{$NAME:default}`. */
 function expand(directives: readonly Directive[], env: DirectiveContext['env']): readonly Directive[] {
   const put = (word: string) =>
-    word.replace(/\{(?:env\.(\w+)|\$(\w+)(?::([^}]*))?)\}/g, (_, name, early, byDefault = '') => env[name ?? early] || byDefault)
+    word.replace(
+      /\{(?:env\.(\w+)|\$(\w+)(?::([^}]*))?)\}/g,
+      (_, name, early, byDefault = '') => env[name ?? early] || byDefault,
+    )
   return directives.map(directive => ({
     ...directive,
     args: directive.args.map(put),

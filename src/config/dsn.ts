@@ -79,7 +79,10 @@ export type Options<Kinds extends Readonly<Record<string, Kind>>> = {
  * Durations come in milliseconds, sizes in bytes. An option without a value counts as not set.
  * @throws HubError `configuration_invalid` for an unknown option, one that is given twice, or a bad value
  */
-export function readOptions<const Kinds extends Readonly<Record<string, Kind>>>(url: URL, optionKinds: Kinds): Options<Kinds> {
+export function readOptions<const Kinds extends Readonly<Record<string, Kind>>>(
+  url: URL,
+  optionKinds: Kinds,
+): Options<Kinds> {
   const where = `transport_url, ${schemeOf(url)}:`
   const names = Object.keys(optionKinds)
   const options: Record<string, unknown> = {}
@@ -88,10 +91,13 @@ export function readOptions<const Kinds extends Readonly<Record<string, Kind>>>(
     if (kind === undefined) {
       // An unencoded "?" in a password makes the rest of it look like an option's name.
       const shown = /^[\w.-]{1,40}$/.test(name) ? ` "${name}".${didYouMean(name, names)}` : ' of such a name.'
-      throw invalid(`${where} there is no option${shown} ${names.length === 0 ? 'It takes none.' : `It takes: ${names.join(', ')}.`}`)
+      throw invalid(
+        `${where} there is no option${shown} ${names.length === 0 ? 'It takes none.' : `It takes: ${names.join(', ')}.`}`,
+      )
     }
     const values = url.searchParams.getAll(name).filter(value => value !== '')
-    if (values.length > 1 && kind !== 'list') throw invalid(`${where} ${name} is given ${values.length} times; once is enough.`)
+    if (values.length > 1 && kind !== 'list')
+      throw invalid(`${where} ${name} is given ${values.length} times; once is enough.`)
     if (values.length === 0) continue
     try {
       options[name] = kinds[kind](values.join(','))

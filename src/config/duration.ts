@@ -28,7 +28,8 @@ export function parseDuration(text: string): number {
       throw invalid(`${quote(text)} is not a duration; write it like 15s, 1m30s, 1.5h or 100ms.`)
     }
     const scale = Object.hasOwn(units, unit) ? units[unit] : undefined
-    if (scale === undefined) throw invalid(`${quote(text)}: "${unit}" is not a unit of time; use h, m, s, ms, µs or ns.`)
+    if (scale === undefined)
+      throw invalid(`${quote(text)}: "${unit}" is not a unit of time; use h, m, s, ms, µs or ns.`)
     const [whole = '', fraction = ''] = amount.split('.')
     ms += (Number(whole + fraction) * scale[0]) / (scale[1] * 10 ** fraction.length)
   }
@@ -39,7 +40,9 @@ export function parseDuration(text: string): number {
 
 /** Where the old hub read a bare number it meant nanoseconds: a large one still means that, a small one was meant as seconds. */
 const guessUnit = (number: string): string =>
-  Number(number) >= 1_000_000 ? `${formatDuration(Number(number) / 1_000_000)} (it counted nanoseconds once)` : `${number}s`
+  Number(number) >= 1_000_000
+    ? `${formatDuration(Number(number) / 1_000_000)} (it counted nanoseconds once)`
+    : `${number}s`
 
 /** Milliseconds as the shortest text that `parseDuration` reads back: `1m30s`, `1.5s`, `100ms`, `0s`. */
 export function formatDuration(ms: number): string {
@@ -52,4 +55,5 @@ export function formatDuration(ms: number): string {
 }
 
 /** No exponents, nanoseconds at the finest. */
-const decimal = (number: number): string => (Number.isInteger(number) ? String(number) : number.toFixed(6).replace(/\.?0+$/, ''))
+const decimal = (number: number): string =>
+  Number.isInteger(number) ? String(number) : number.toFixed(6).replace(/\.?0+$/, '')

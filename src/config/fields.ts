@@ -30,11 +30,13 @@ export const optional = <T>(parse: (text: string) => T) =>
   read(anyText, value => (value === '' ? null : parse(value))).prefault('')
 /** Several, as a YAML list or as text separated by spaces or commas. */
 export const several = <T extends z.ZodType>(item: T) => z.preprocess(splitText, z.array(item)).prefault([])
-const splitText = (value: unknown) => (typeof value === 'string' ? value.split(/[\s,]+/).filter(part => part !== '') : value)
+const splitText = (value: unknown) =>
+  typeof value === 'string' ? value.split(/[\s,]+/).filter(part => part !== '') : value
 
 export const flag = (byDefault: boolean) => read(scalar, parseSwitch).prefault(byDefault)
 /** Bytes. */
-export const size = (byDefault: string, least = 0) => read(scalar, value => atLeast(least, parseSize(value))).prefault(byDefault)
+export const size = (byDefault: string, least = 0) =>
+  read(scalar, value => atLeast(least, parseSize(value))).prefault(byDefault)
 /** Milliseconds, within what Node's timers can wait: a longer one would go off at once. */
 export const timer = (byDefault: string) => read(scalar, parseTimer).prefault(byDefault)
 export const count = (byDefault: number) => z.int().min(0).prefault(byDefault)

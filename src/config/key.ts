@@ -46,14 +46,17 @@ export function keyVerifier(text: string, algorithm: Algorithm | null, algorithm
   }
   const possible = algorithmsOf(publicKey)
   if (possible.length === 0) throw invalid(`holds ${describe(publicKey)}, which no algorithm of this hub uses.`)
-  if (algorithm === null) throw invalid(`holds a public key: state its algorithm in ${algorithmKey}, ${oneOf(possible)}.`)
+  if (algorithm === null)
+    throw invalid(`holds a public key: state its algorithm in ${algorithmKey}, ${oneOf(possible)}.`)
   if (!isAsymmetric(algorithm)) {
     throw invalid(
       `holds a public key, but ${algorithmKey} says ${algorithm}, with which everybody who knows that key could sign tokens; say ${oneOf(possible)}.`,
     )
   }
   if (!possible.includes(algorithm)) {
-    throw invalid(`holds ${describe(publicKey)}, but ${algorithmKey} says ${algorithm}; for this key say ${oneOf(possible)}.`)
+    throw invalid(
+      `holds ${describe(publicKey)}, but ${algorithmKey} says ${algorithm}; for this key say ${oneOf(possible)}.`,
+    )
   }
   return { key: publicKey.export({ type: 'spki', format: 'pem' }).toString(), algorithm }
 }
@@ -63,7 +66,9 @@ function readPublicKey(text: string): KeyObject | null {
   const jwk = parseJwk(text)
   if (jwk?.kty === 'oct' || (jwk === null && !text.includes('-----BEGIN'))) return null
   if (text.includes('PRIVATE KEY-----') || jwk?.d !== undefined) {
-    throw invalid('holds a private key; the hub only verifies, give it the public one (openssl pkey -in private.pem -pubout).')
+    throw invalid(
+      'holds a private key; the hub only verifies, give it the public one (openssl pkey -in private.pem -pubout).',
+    )
   }
   try {
     if (jwk !== null) return createPublicKey({ key: jwk, format: 'jwk' })
@@ -84,14 +89,19 @@ function parseJwk(text: string): webcrypto.JsonWebKey | null {
   }
 }
 
-const curves: Readonly<Record<string, AsymmetricAlgorithm>> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
+const curves: Readonly<Record<string, AsymmetricAlgorithm>> = {
+  prime256v1: 'ES256',
+  secp384r1: 'ES384',
+  secp521r1: 'ES512',
+}
 
 function algorithmsOf(key: KeyObject): readonly AsymmetricAlgorithm[] {
   const { namedCurve = '', modulusLength = 0 } = key.asymmetricKeyDetails ?? {}
   if (key.asymmetricKeyType === 'ed25519') return ['EdDSA', 'Ed25519']
   if (key.asymmetricKeyType === 'ec') return Object.hasOwn(curves, namedCurve) ? [curves[namedCurve]!] : []
   // RFC 7518, sections 3.3 and 3.5: 2048 bits at least.
-  if (key.asymmetricKeyType === 'rsa' && modulusLength >= 2048) return asymmetricAlgorithms.filter(name => /^[RP]S/.test(name))
+  if (key.asymmetricKeyType === 'rsa' && modulusLength >= 2048)
+    return asymmetricAlgorithms.filter(name => /^[RP]S/.test(name))
   return []
 }
 
@@ -106,8 +116,10 @@ const oneOf = (names: readonly string[]): string => (names.length === 1 ? names[
 /** @throws HubError `configuration_invalid`, the URL not shown: it may hold a secret */
 export function parseKeySetUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
-  if (url === undefined || !/^(https?|file):$/.test(url.protocol)) throw invalid('must be an https:, http: or file: URL.')
+  if (url === undefined || !/^(https?|file):$/.test(url.protocol))
+    throw invalid('must be an https:, http: or file: URL.')
   if (url.username !== '' || url.password !== '') throw invalid('must not hold a user and password.')
-  if (url.protocol === 'file:' && url.host !== '') throw invalid('a file: URL names no host: write file:///path/to/jwks.json.')
+  if (url.protocol === 'file:' && url.host !== '')
+    throw invalid('a file: URL names no host: write file:///path/to/jwks.json.')
   return url
 }

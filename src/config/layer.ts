@@ -23,7 +23,11 @@ export function merge(layers: readonly Layer[]): Layer {
     const set = Object.keys(layer.values).filter(key => !isUnset(layer.values[key]))
     for (const key of set) {
       const others = alternatives.find(group => group.includes(key)) ?? []
-      for (const other of others) if (owners.get(other) !== layer) owners.delete(other), delete values[other]
+      for (const other of others) {
+        if (owners.get(other) === layer) continue
+        owners.delete(other)
+        delete values[other]
+      }
     }
     for (const key of set) {
       values[key] = layer.values[key]

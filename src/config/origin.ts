@@ -14,7 +14,8 @@ export function parseOrigin(text: string): string {
     /^([a-z][a-z0-9+.-]*):\/\/(\[[0-9a-f:]+\]|[^\s:/?#@[\]]*)(?::(\d{1,5}|\*))?$/.exec(text.toLowerCase()) ?? []
   if (scheme === undefined || host === undefined) throw invalid(`${quote(text)} is not an origin${hint(text)}`)
   const web = scheme === 'http' || scheme === 'https'
-  if (host === '' && (web || port !== undefined)) throw invalid(`${quote(text)} has no host; write it like https://example.com.`)
+  if (host === '' && (web || port !== undefined))
+    throw invalid(`${quote(text)} has no host; write it like https://example.com.`)
   if (text.split('*').length > 2) throw invalid(`${quote(text)} has more than one "*"; an origin may hold one.`)
   const ascii = host === '' || host.startsWith('[') ? host : domainToASCII(host)
   if (ascii === '' && host !== '') throw invalid(`${quote(text)}: "${host}" is not a host name.`)
@@ -22,7 +23,9 @@ export function parseOrigin(text: string): string {
 }
 
 function hint(text: string): string {
-  if (/^[a-z][a-z0-9+.-]*:\/\/[^/?#@]+\/$/i.test(text)) return `: leave out the slash at its end ("${text.slice(0, -1)}").`
-  if (!text.includes('://') && /^[\w.*-]+(:\d+)?$/.test(text)) return `: the scheme is missing. Did you mean "https://${text}"?`
+  if (/^[a-z][a-z0-9+.-]*:\/\/[^/?#@]+\/$/i.test(text))
+    return `: leave out the slash at its end ("${text.slice(0, -1)}").`
+  if (!text.includes('://') && /^[\w.*-]+(:\d+)?$/.test(text))
+    return `: the scheme is missing. Did you mean "https://${text}"?`
   return '; write scheme://host or scheme://host:port, without path, query or user.'
 }

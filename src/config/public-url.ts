@@ -21,7 +21,8 @@ export function parsePublicUrl(text: string): string {
  * @throws HubError `configuration_invalid`
  */
 export function parseResourceIdentifier(text: string): string {
-  if (!URL.canParse(text)) throw invalid(`${quote(text)} is not an absolute URL, like https://hub.example.com/.well-known/mercure.`)
+  if (!URL.canParse(text))
+    throw invalid(`${quote(text)} is not an absolute URL, like https://hub.example.com/.well-known/mercure.`)
   if (text.includes('#')) throw invalid(`${quote(text)} has a fragment ("#…"), which an identifier must not have.`)
   return text
 }

@@ -62,11 +62,18 @@ function resolveTls({ cert_file: certFile, key_file: keyFile }: Settings, report
 
 /** Without a way to verify publishers the hub has no use; without one for subscribers it serves only those who need none. */
 function requireVerifiers(settings: Settings, keys: Roles, issuers: readonly Issuer[], report: Report): void {
-  const accepted: Roles[] = [...(settings.protocol === '1.0' ? [] : [keys]), ...(settings.protocol === '0.x' ? [] : issuers)]
+  const accepted: Roles[] = [
+    ...(settings.protocol === '1.0' ? [] : [keys]),
+    ...(settings.protocol === '0.x' ? [] : issuers),
+  ]
   if (settings.protocol === '1.0' && issuers.length === 0) {
     report(['protocol'], 'is 1.0, but no issuers are set: no token would be accepted. Add issuers.', ['issuers'])
   } else if (settings.protocol === '0.x' && keys.publisher === null && keys.subscriber === null) {
-    report(['protocol'], 'is 0.x, but no key is set: no token would be accepted. Set jwt_key, or publisher_jwt_key and subscriber_jwt_key.', keySettings)
+    report(
+      ['protocol'],
+      'is 0.x, but no key is set: no token would be accepted. Set jwt_key, or publisher_jwt_key and subscriber_jwt_key.',
+      keySettings,
+    )
   } else {
     if (accepted.every(roles => roles.publisher === null)) report(['jwt_key'], noPublisher, keySettings)
     if (!settings.allow_anonymous && accepted.every(roles => roles.subscriber === null)) {

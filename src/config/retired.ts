@@ -1,4 +1,5 @@
-const certificates = 'certificates are not fetched by this hub: use cert_file and key_file, or a proxy in front that ends TLS.'
+const certificates =
+  'certificates are not fetched by this hub: use cert_file and key_file, or a proxy in front that ends TLS.'
 const caches = 'is not needed: the caches of this hub have bounds of their own. Take it out.'
 
 /** Keys of other Mercure hubs that have another name here, or no use: what to do about each. */

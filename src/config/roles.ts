@@ -28,13 +28,19 @@ function resolveKey(role: Role, settings: Settings, report: Report): Verifier | 
   const key = own ?? settings.jwt_key
   if (key === null) return null
   const name = own === null ? 'jwt_key' : ownName
-  const algorithmName = ownAlgorithm === null && (own === null || settings.jwt_algorithm !== null) ? 'jwt_algorithm' : `${role}_jwt_algorithm`
+  const algorithmName =
+    ownAlgorithm === null && (own === null || settings.jwt_algorithm !== null)
+      ? 'jwt_algorithm'
+      : `${role}_jwt_algorithm`
   const path = [given(settings, name)]
-  return verifierOf(key, ownAlgorithm ?? settings.jwt_algorithm, algorithmName, message => report(path, message, [algorithmName]))
+  return verifierOf(key, ownAlgorithm ?? settings.jwt_algorithm, algorithmName, message =>
+    report(path, message, [algorithmName]),
+  )
 }
 
 /** How the user gave a secret: as the key itself or as a file. */
-const given = (settings: Settings, key: 'jwt_key' | `${Role}_jwt_key`): string => (settings[`${key}_file`] === null ? key : `${key}_file`)
+const given = (settings: Settings, key: 'jwt_key' | `${Role}_jwt_key`): string =>
+  settings[`${key}_file`] === null ? key : `${key}_file`
 
 /** The issuers of 1.0 tokens. */
 export function resolveIssuers(settings: Settings, report: Report): readonly Issuer[] {
@@ -45,10 +51,16 @@ export function resolveIssuers(settings: Settings, report: Report): readonly Iss
     if (first !== undefined) report(['issuers', at, 'id'], `is the same as that of issuers[${first}]: join the two.`)
     else seen.set(id, at)
     if (issuer.publisher === undefined && issuer.subscriber === undefined) {
-      report(['issuers', at], 'has neither publisher nor subscriber: its tokens would be good for nothing. Add at least one.')
+      report(
+        ['issuers', at],
+        'has neither publisher nor subscriber: its tokens would be good for nothing. Add at least one.',
+      )
     }
     if (authorizationServer && !/^https?:$/.test(URL.parse(id)?.protocol ?? '')) {
-      report(['issuers', at, 'authorization_server'], 'needs an id that is an https URL, where clients find the authorization server.')
+      report(
+        ['issuers', at, 'authorization_server'],
+        'needs an id that is an https URL, where clients find the authorization server.',
+      )
     }
     const resolveRole = (role: Role) => {
       const settings = issuer[role]
@@ -62,10 +74,12 @@ function resolveIssuerRole(role: RoleSettings, path: Path, report: Report): Veri
   const { key, algorithm, jwks_uri: jwksUrl, algorithms } = role
   if (key !== null && jwksUrl !== null) report([...path, 'jwks_uri'], 'a key is given, too: give one of the two.')
   else if (jwksUrl !== null) {
-    if (algorithm !== null) report([...path, 'algorithm'], 'belongs to a key; with jwks_uri write algorithms, as a list.')
+    if (algorithm !== null)
+      report([...path, 'algorithm'], 'belongs to a key; with jwks_uri write algorithms, as a list.')
     return { jwksUrl, algorithms: algorithms.length === 0 ? asymmetricAlgorithms : algorithms }
   } else if (key !== null) {
-    if (algorithms.length > 0) report([...path, 'algorithms'], 'belongs to jwks_uri; with a key write algorithm, a single one.')
+    if (algorithms.length > 0)
+      report([...path, 'algorithms'], 'belongs to jwks_uri; with a key write algorithm, a single one.')
     const keyPath = [...path, role.key_file === null ? 'key' : 'key_file']
     return verifierOf(key, algorithm, 'algorithm', message => report(keyPath, message))
   } else report(path, 'needs key, key_file or jwks_uri.')

@@ -23,64 +23,66 @@ const role = mapping({
  * What keys mean together is in `resolve.ts`.
  */
 export const schema = mapping(
-{
-  // where it listens
-  addr: optional(parseAddress),
-  cert_file: optional(asWritten),
-  key_file: optional(asWritten),
-  public_urls: several(one(parsePublicUrl)),
-  use_forwarded_headers: flag(false),
-  compress: flag(false),
-  // the log
-  transport_url: optional(parseDsn),
-  transport_url_file: optional(asWritten),
-  recent: mapping({ entries: count(10_000), bytes: size('64MiB') }).prefault({}),
-  // 0.x tokens
-  jwt_key: optional(asWritten),
-  jwt_key_file: optional(asWritten),
-  jwt_algorithm: optionalChoice(algorithms),
-  publisher_jwt_key: optional(asWritten),
-  publisher_jwt_key_file: optional(asWritten),
-  publisher_jwt_algorithm: optionalChoice(algorithms),
-  publisher_jwks_url: optional(parseKeySetUrl),
-  subscriber_jwt_key: optional(asWritten),
-  subscriber_jwt_key_file: optional(asWritten),
-  subscriber_jwt_algorithm: optionalChoice(algorithms),
-  subscriber_jwks_url: optional(parseKeySetUrl),
-  // 1.0 tokens
-  issuers: several(
-    mapping({
-      id: one(asWritten),
-      authorization_server: flag(false),
-      publisher: role.optional(),
-      subscriber: role.optional(),
-    }),
-  ),
-  resource_identifier: optional(parseResourceIdentifier),
-  // who may do what
-  protocol: z.preprocess(value => (value === 1 ? '1.0' : value), choice(['auto', '1.0', '0.x'])).prefault('auto'), // YAML reads 1.0 as 1
-  allow_anonymous: flag(false),
-  subscriptions: flag(false),
-  cookie_name: optional(parseCookieName),
-  cors_allowed_origins: several(one(parseOrigin)),
-  publish_allowed_origins: several(one(parseOrigin)),
-  // times and bounds
-  heartbeat_interval: timer('15s'),
-  write_timeout: timer('600s'),
-  dispatch_timeout: timer('5s'),
-  read_timeout: timer('5s'),
-  read_header_timeout: timer('3s'),
-  shutdown_timeout: timer('30s'),
-  max_request_body_size: size('1MiB'),
-  max_queue_bytes: size('1MiB', 1024),
-  // watching it
-  log_format: choice(['TEXT', 'JSON', 'FLUENTD']).prefault('JSON'),
-  debug: flag(false),
-  metrics_enabled: flag(false),
-  metrics_addr: optional(parseAddress).prefault('127.0.0.1:9764'),
-  demo: flag(false),
-  license: optional(asWritten),
-}, retiredKeys)
+  {
+    // where it listens
+    addr: optional(parseAddress),
+    cert_file: optional(asWritten),
+    key_file: optional(asWritten),
+    public_urls: several(one(parsePublicUrl)),
+    use_forwarded_headers: flag(false),
+    compress: flag(false),
+    // the log
+    transport_url: optional(parseDsn),
+    transport_url_file: optional(asWritten),
+    recent: mapping({ entries: count(10_000), bytes: size('64MiB') }).prefault({}),
+    // 0.x tokens
+    jwt_key: optional(asWritten),
+    jwt_key_file: optional(asWritten),
+    jwt_algorithm: optionalChoice(algorithms),
+    publisher_jwt_key: optional(asWritten),
+    publisher_jwt_key_file: optional(asWritten),
+    publisher_jwt_algorithm: optionalChoice(algorithms),
+    publisher_jwks_url: optional(parseKeySetUrl),
+    subscriber_jwt_key: optional(asWritten),
+    subscriber_jwt_key_file: optional(asWritten),
+    subscriber_jwt_algorithm: optionalChoice(algorithms),
+    subscriber_jwks_url: optional(parseKeySetUrl),
+    // 1.0 tokens
+    issuers: several(
+      mapping({
+        id: one(asWritten),
+        authorization_server: flag(false),
+        publisher: role.optional(),
+        subscriber: role.optional(),
+      }),
+    ),
+    resource_identifier: optional(parseResourceIdentifier),
+    // who may do what
+    protocol: z.preprocess(value => (value === 1 ? '1.0' : value), choice(['auto', '1.0', '0.x'])).prefault('auto'), // YAML reads 1.0 as 1
+    allow_anonymous: flag(false),
+    subscriptions: flag(false),
+    cookie_name: optional(parseCookieName),
+    cors_allowed_origins: several(one(parseOrigin)),
+    publish_allowed_origins: several(one(parseOrigin)),
+    // times and bounds
+    heartbeat_interval: timer('15s'),
+    write_timeout: timer('600s'),
+    dispatch_timeout: timer('5s'),
+    read_timeout: timer('5s'),
+    read_header_timeout: timer('3s'),
+    shutdown_timeout: timer('30s'),
+    max_request_body_size: size('1MiB'),
+    max_queue_bytes: size('1MiB', 1024),
+    // watching it
+    log_format: choice(['TEXT', 'JSON', 'FLUENTD']).prefault('JSON'),
+    debug: flag(false),
+    metrics_enabled: flag(false),
+    metrics_addr: optional(parseAddress).prefault('127.0.0.1:9764'),
+    demo: flag(false),
+    license: optional(asWritten),
+  },
+  retiredKeys,
+)
 
 /** The values of all keys, each by itself. */
 export type Settings = z.output<typeof schema>

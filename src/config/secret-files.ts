@@ -36,7 +36,8 @@ export async function readFiles(settings: Settings, directory: string, report: R
   for (const [at, issuer] of settings.issuers.entries()) {
     for (const name of roles) {
       const role = issuer[name]
-      if (role !== undefined) role.key = (await readSecret(['issuers', at, name, 'key_file'], role.key_file, role.key)) ?? role.key
+      if (role !== undefined)
+        role.key = (await readSecret(['issuers', at, name, 'key_file'], role.key_file, role.key)) ?? role.key
     }
   }
   const transportUrl = await readSecret(['transport_url_file'], settings.transport_url_file, settings.transport_url)

@@ -9,9 +9,13 @@ const powers = ['', 'k', 'm', 'g', 't'] as const
 export function parseSize(text: string): number {
   const [, amount, power, binary] = /^(\d{1,15}(?:\.\d{1,9})?) ?([kmgt]?)(i?)b?$/.exec(text.toLowerCase()) ?? []
   if (amount === undefined || (power === '' && binary !== '')) {
-    throw invalid(`${quote(text)} is not a size; write it like 64KiB, 1MiB (1024 × 1024 bytes), 1MB (1000 × 1000) or 65536.`)
+    throw invalid(
+      `${quote(text)} is not a size; write it like 64KiB, 1MiB (1024 × 1024 bytes), 1MB (1000 × 1000) or 65536.`,
+    )
   }
-  const bytes = Math.floor(Number(amount) * (binary === '' ? 1000 : 1024) ** powers.indexOf(power as (typeof powers)[number]))
+  const bytes = Math.floor(
+    Number(amount) * (binary === '' ? 1000 : 1024) ** powers.indexOf(power as (typeof powers)[number]),
+  )
   if (!Number.isSafeInteger(bytes)) throw invalid(`${quote(text)} is too large a size.`)
   return bytes
 }

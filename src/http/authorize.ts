@@ -1,4 +1,4 @@
-import { HubError } from '../errors.ts'
+import { HubError, quote } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { Grant } from '../protocol/grant.ts'
 import type { Matcher } from '../protocol/matcher.ts'
@@ -22,7 +22,7 @@ export function requireTopics(grant: Grant & { publish: readonly Matcher[] }, to
   if (refused === undefined) return
   throw new HubError(
     'topic_not_granted',
-    `The token does not grant publishing to ${JSON.stringify(refused.slice(0, 200))}: every topic of an update must be granted.`,
+    `The token does not grant publishing to ${quote(refused)}: every topic of an update must be granted.`,
     { generation: grant.generation },
   )
 }
@@ -38,7 +38,7 @@ export function requireReader(grant: Grant | null, generation: Generation, names
     })
   }
   if (grant.subscribe?.some(matcher => names.some(name => matcher.matches(name)))) return
-  const refused = JSON.stringify(names[0]!.slice(0, 200))
+  const refused = quote(names[0]!)
   const reason = grant.subscribe === null ? lacks(grant, 'subscribe') : 'none of its subscribe matchers matches'
   throw new HubError('subscribe_not_granted', `The token does not grant subscribing to ${refused}: ${reason}.`, {
     generation: grant.generation,

@@ -1,7 +1,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
-import { HubError } from '../errors.ts'
+import { HubError, quote } from '../errors.ts'
 import { Form } from './form.ts'
 
 const formType = 'application/x-www-form-urlencoded'
@@ -23,10 +23,7 @@ export function mediaType(contentType: string | undefined): string | undefined {
   if (contentType === undefined || contentType.trim() === '') return undefined
   const type = (contentType.split(';', 1)[0] ?? '').trim().toLowerCase()
   if (/^[\w!#$&^.+-]+\/[\w!#$&^.+-]+$/.test(type)) return type
-  throw new HubError(
-    'body_malformed',
-    `Content-Type: ${JSON.stringify(contentType.slice(0, 100))} is not a media type.`,
-  )
+  throw new HubError('body_malformed', `Content-Type: ${quote(contentType)} is not a media type.`)
 }
 
 export const isForm = (contentType: string | undefined): boolean => mediaType(contentType) === formType

@@ -1,5 +1,5 @@
 import { parse as parseCookies } from 'hono/utils/cookie'
-import { HubError } from '../errors.ts'
+import { HubError, quote } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { AllowedOrigins } from './origin.ts'
 
@@ -107,7 +107,7 @@ export function checkOrigin(request: AuthenticationRequest, allowed: AllowedOrig
   }
   const page = origin === '' ? originOf(referer) : origin
   if (page !== undefined && allowed.allows(page)) return
-  const shown = page === undefined ? 'The Referer' : `The origin ${JSON.stringify(page.slice(0, 200))}`
+  const shown = page === undefined ? 'The Referer' : `The origin ${quote(page)}`
   throw new HubError(
     'origin_refused',
     `${shown} is not among the origins that may publish with a cookie (publish_allowed_origins).`,

@@ -1,4 +1,4 @@
-import { HubError } from '../errors.ts'
+import { HubError, quote } from '../errors.ts'
 
 /** Decoded `application/x-www-form-urlencoded` pairs, in order: a publish body, a QUERY body, or a URL's query. */
 export class Form {
@@ -47,10 +47,10 @@ export class Form {
     } catch {
       const malformed = /%(?![0-9a-f]{2}).{0,2}/i.exec(spaced)
       if (malformed !== null) {
-        const where = name === undefined ? 'a name' : `the value of ${JSON.stringify(name.slice(0, 100))}`
+        const where = name === undefined ? 'a name' : `the value of ${quote(name)}`
         throw new HubError(
           'body_malformed',
-          `${source}: ${JSON.stringify(malformed[0])} in ${where} is not a percent-encoded byte (a literal "%" is written %25).`,
+          `${source}: ${quote(malformed[0])} in ${where} is not a percent-encoded byte (a literal "%" is written %25).`,
         )
       }
       if (name !== undefined) this.notUtf8.add(name)

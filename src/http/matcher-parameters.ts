@@ -1,4 +1,4 @@
-import { HubError } from '../errors.ts'
+import { HubError, quote } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { CompileMatcher, Matcher, MatcherKind } from '../protocol/matcher.ts'
 import type { Form } from './form.ts'
@@ -52,7 +52,7 @@ function checkNames(form: Form, accepted: readonly Generation[]): void {
       if (!/^match/i.test(name)) continue
       throw new HubError(
         'matcher_unknown',
-        `Unknown topic matcher parameter ${JSON.stringify(name.slice(0, 100))}: use "match", "match_exact" or "match_urlpattern".`,
+        `Unknown topic matcher parameter ${quote(name)}: use "match", "match_exact" or "match_urlpattern".`,
         { generation: '1.0' },
       )
     }

@@ -4,7 +4,7 @@ import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
 import type { Writable } from 'node:stream'
 import { Batch } from '../hub/batch.ts'
 import type { EndReason, Sink } from '../hub/subscriber.ts'
-import { comment } from '../protocol/event-stream.ts'
+import { comment, opening } from '../protocol/event-stream.ts'
 import type { Sleeper, TimerWheel } from './timer-wheel.ts'
 
 export type Request = IncomingMessage | Http2ServerRequest
@@ -22,6 +22,7 @@ export interface StreamOptions {
 }
 
 const commentBatch = new Batch(comment)
+const openingBatch = new Batch(opening)
 const lineEnd = Buffer.from('\r\n')
 
 /**
@@ -53,15 +54,20 @@ export class Stream implements Sink, Sleeper {
     this.#options = options
     this.#lastWrite = options.wheel.now
     if (response instanceof ServerResponse) {
-      response.writeHead(200, headers).write(comment)
+      response.writeHead(200, headers)
       const socket = response.chunkedEncoding ? response.socket : null
       this.#chunked = socket !== null
       this.#out = socket ?? response
+      // What is written through a response leaves a tick later, after what is written to its socket in this one: the head must not.
+      socket?.cork()
+      response.flushHeaders()
+      this.#out.write(socket === null ? opening : chunkOf(openingBatch))
+      socket?.uncork()
     } else {
       response.writeHead(200, headers)
       this.#chunked = false
       this.#out = response.stream
-      this.#out.write(comment)
+      this.#out.write(opening)
     }
     // Errors of the connection are followed by 'close', which is all that matters here.
     const events: EventEmitter = response

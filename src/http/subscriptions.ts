@@ -1,5 +1,5 @@
 import type { Handler } from 'hono'
-import { HubError } from '../errors.ts'
+import { HubError, quote } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Presence } from '../hub/presence.ts'
 import type { Generation } from '../protocol/generation.ts'
@@ -98,7 +98,7 @@ function readMatchType(segment: string): 'exact' | 'urlpattern' {
   if (segment === 'exact' || segment === 'urlpattern') return segment
   throw new HubError(
     'subscription_path_invalid',
-    `${JSON.stringify(segment.slice(0, 100))} is not a match type: use "exact" or "urlpattern".`,
+    `${quote(segment)} is not a match type: use "exact" or "urlpattern".`,
     { generation: '1.0' },
   )
 }
@@ -107,11 +107,9 @@ function decodeSegment(segment: string): string {
   try {
     return decodeURIComponent(segment)
   } catch {
-    throw new HubError(
-      'subscription_path_invalid',
-      `${JSON.stringify(segment.slice(0, 100))} is not percent-encoded UTF-8.`,
-      { generation: '1.0' },
-    )
+    throw new HubError('subscription_path_invalid', `${quote(segment)} is not percent-encoded UTF-8.`, {
+      generation: '1.0',
+    })
   }
 }
 

@@ -1,5 +1,5 @@
 import { compactVerify, decodeJwt, decodeProtectedHeader, errors, type JWSHeaderParameters } from 'jose'
-import { HubError } from '../errors.ts'
+import { HubError, quote } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import { type Claims, isClaims } from '../protocol/grant.ts'
 import type { Keys } from './keys.ts'
@@ -54,7 +54,7 @@ export async function verifyToken(token: Token, keys: Keys, bearers: string): Pr
   if (typeof header.alg !== 'string' || !algorithms.includes(header.alg)) {
     throw new HubError(
       'token_algorithm',
-      `The token's alg is ${shorten(header.alg)}; this hub verifies ${bearers} with ${algorithms.join(', ')}.`,
+      `The token's alg is ${quote(header.alg)}; this hub verifies ${bearers} with ${algorithms.join(', ')}.`,
       { generation },
     )
   }
@@ -145,12 +145,6 @@ function readTime(claims: Claims, name: 'exp' | 'nbf', generation: Generation): 
 
 const instant = (ms: number): string =>
   Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${(ms / 1000).toExponential()} s`
-
-/** A claim in a message: quoted and short. */
-export const shorten = (value: unknown): string => {
-  const text = JSON.stringify(value) ?? 'missing'
-  return text.length > 200 ? `${text.slice(0, 200)}…` : text
-}
 
 const unusableKey = (generation: Generation, cause?: unknown): HubError =>
   new HubError('token_key_unknown', "The key that the token's kid and alg select cannot be used to verify it.", {

@@ -1,10 +1,10 @@
-import { HubError } from '../errors.ts'
+import { HubError, quote } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import { type Claims, type Grant, readGrant0x, readGrant1 } from '../protocol/grant.ts'
 import type { CompileMatcher } from '../protocol/matcher.ts'
 import type { KeySetContext } from './key-set.ts'
 import { type KeySource, type Keys, openKeys } from './keys.ts'
-import { checkTimes, readIssuer, shorten, type Token, verifyToken } from './token.ts'
+import { checkTimes, readIssuer, type Token, verifyToken } from './token.ts'
 
 /** What a token's bearer wants to be. */
 export type Role = 'publisher' | 'subscriber'
@@ -95,11 +95,11 @@ export class Verifier {
     if (issuer === undefined) throw issuerRefused('The token has no iss: an access token must say who issued it.')
     const roles = this.#issuers.get(issuer)
     if (roles === undefined) {
-      throw issuerRefused(`The token's iss is ${shorten(issuer)}, which this hub does not trust.`)
+      throw issuerRefused(`The token's iss is ${quote(issuer)}, which this hub does not trust.`)
     }
     const keys = roles[role]
     if (keys !== undefined) return keys
-    throw issuerRefused(`The token's iss is ${shorten(issuer)}, which this hub does not trust for ${bearersOf[role]}.`)
+    throw issuerRefused(`The token's iss is ${quote(issuer)}, which this hub does not trust for ${bearersOf[role]}.`)
   }
 
   #keysOf0x(token: Token, role: Role): Keys {
@@ -107,7 +107,7 @@ export class Verifier {
     if (keys !== undefined) return keys
     throw new HubError(
       'token_type',
-      `The token's typ is ${shorten(token.header.typ)}; this hub verifies ${bearersOf[role]} by access tokens of 1.0 only, whose typ is "at+jwt".`,
+      `The token's typ is ${quote(token.header.typ)}; this hub verifies ${bearersOf[role]} by access tokens of 1.0 only, whose typ is "at+jwt".`,
       { generation: '1.0' },
     )
   }
@@ -118,11 +118,7 @@ const issuerRefused = (message: string): HubError => new HubError('token_issuer'
 /** RFC 7519, section 4.1.3: one string or a list of them. */
 function checkAudience({ aud }: Claims, resource: string): void {
   if (Array.isArray(aud) ? aud.includes(resource) : aud === resource) return
-  throw new HubError(
-    'token_audience',
-    `The token's aud is ${shorten(aud)}; it must name this hub, ${shorten(resource)}.`,
-    {
-      generation: '1.0',
-    },
-  )
+  throw new HubError('token_audience', `The token's aud is ${quote(aud)}; it must name this hub, ${quote(resource)}.`, {
+    generation: '1.0',
+  })
 }

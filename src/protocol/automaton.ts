@@ -1,5 +1,5 @@
-import { asciiSize, wordCharacters } from './ascii-set.ts'
-import { noWordBoundary, textEnd, textStart, wordBoundary } from './expression.ts'
+import { type AsciiSet, asciiSize, wordCharacters } from './ascii-set.ts'
+import { contextCount, noWordBoundary, textEnd, textStart, wordBoundary } from './expression.ts'
 import type { Edge, Program } from './program.ts'
 
 /** Tells whether the text from an offset to its end is in the language. Linear in the text: one step per UTF-16 code unit. */
@@ -63,33 +63,32 @@ function createTable(program: Program, words: number): Table {
   return { classOf, foreign, consumers }
 }
 
-function partition(program: Program): { classOf: Uint8Array; foreign: Map<number, number>; count: number } {
+/** Cuts the classes, at first one of all ASCII, along every set that a state consumes. */
+function partition({ consumes }: Program): { classOf: Uint8Array; foreign: Map<number, number>; count: number } {
   const classOf = new Uint8Array(asciiSize).fill(1)
   const sizes = [0, asciiSize]
   const foreign = new Map<number, number>()
 
-  function cut(members: readonly number[]): void {
-    const inside = new Map<number, number[]>()
-    for (const code of members) {
-      const list = inside.get(classOf[code]!)
-      if (list) list.push(code)
-      else inside.set(classOf[code]!, [code])
-    }
-    for (const [index, codes] of inside) {
-      if (codes.length === sizes[index]) continue
-      sizes[index]! -= codes.length
-      for (const code of codes) classOf[code] = sizes.length
-      sizes.push(codes.length)
-    }
+  function cut(set: AsciiSet): void {
+    const inside = new Uint8Array(sizes.length)
+    for (let code = 0; code < asciiSize; code++) if (set[code] === 1) inside[classOf[code]!]!++
+    const innerOf = inside.map((count, index) => (count > 0 && count < sizes[index]! ? split(index, count) : index))
+    for (let code = 0; code < asciiSize; code++) if (set[code] === 1) classOf[code] = innerOf[classOf[code]!]!
   }
 
-  for (const consumed of new Set(program.consumes)) {
-    if (consumed === null) continue
-    if (typeof consumed !== 'number') cut([...consumed.keys()].filter(code => consumed[code] === 1))
-    else if (consumed < asciiSize) cut([consumed])
+  function split(index: number, count: number): number {
+    sizes[index]! -= count
+    return sizes.push(count) - 1
+  }
+
+  const distinct = [...new Set(consumes)]
+  for (const consumed of distinct) {
+    if (typeof consumed === 'object' && consumed !== null) cut(consumed)
+    else if (consumed !== null && consumed < asciiSize && sizes[classOf[consumed]!]! > 1)
+      classOf[consumed] = split(classOf[consumed]!, 1)
   }
   let count = sizes.length
-  for (const consumed of new Set(program.consumes))
+  for (const consumed of distinct)
     if (typeof consumed === 'number' && consumed >= asciiSize) foreign.set(consumed, count++)
   return { classOf, foreign, count }
 }
@@ -107,26 +106,23 @@ function isWord(text: string, index: number): boolean {
   return index >= 0 && index < text.length && wordCharacters[text.charCodeAt(index)] === 1
 }
 
-/** Programs of at most 32 states, nearly all of them in practice. */
+/** Programs of at most 32 states, nearly all of them in practice: where edges lead is computed beforehand, for each context. */
 function recogniseInOneWord({ table, stays, forward, back, contextual, openEnded, final }: Parts): Recognise {
   const { classOf, foreign, consumers } = table
   const finalBit = 1 << final
   const stayBits = stays[0]!
-  const toBits = (edges: readonly Edge[]) => Int32Array.from(edges.flatMap(e => [1 << e.from, 1 << e.to, e.needs]))
-  const forwardBits = toBits(forward)
-  const backBits = toBits(back)
-
-  function follow(edges: Int32Array, states: number, context: number): number {
-    for (let i = 0; i < edges.length; i += 3)
-      if ((states & edges[i]!) !== 0 && (edges[i + 2]! & ~context) === 0) states |= edges[i + 1]!
-    return states
-  }
+  const edges = [...forward, ...back]
+  const movers = edges.reduce((bits, edge) => bits | (1 << edge.from), 0)
+  const closures = Array.from({ length: contextual ? contextCount : 1 }, (_, context) => closuresIn(context, edges))
 
   function close(states: number, context: number): number {
-    const ahead = follow(forwardBits, states, context)
-    if (backBits.length === 0) return ahead
-    const returned = follow(backBits, ahead, context)
-    return returned === ahead ? ahead : follow(forwardBits, returned, context)
+    const closure = closures[context]!
+    let moving = states & movers
+    while (moving !== 0) {
+      states |= closure[31 - Math.clz32(moving)]!
+      moving &= ~(1 << (31 - Math.clz32(moving)))
+    }
+    return states
   }
 
   return (text, from) => {
@@ -141,6 +137,22 @@ function recogniseInOneWord({ table, stays, forward, back, contextual, openEnded
     }
     return (close(states, contextual ? contextAt(text, text.length) : 0) & finalBit) !== 0
   }
+}
+
+/** For each state, the states that its edges lead to in a context, and theirs. */
+function closuresIn(context: number, edges: readonly Edge[]): Int32Array {
+  const closures = Int32Array.from({ length: 32 }, (_, state) => 1 << state)
+  const open = edges.filter(edge => (edge.needs & ~context) === 0)
+  let changed = true
+  while (changed) {
+    changed = false
+    for (const { from, to } of open) {
+      const joined = closures[from]! | closures[to]!
+      changed ||= joined !== closures[from]
+      closures[from] = joined
+    }
+  }
+  return closures
 }
 
 function recogniseInWords(parts: Parts, words: number): Recognise {

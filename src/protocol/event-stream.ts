@@ -17,8 +17,11 @@ const utf8 = new TextEncoder()
 const hasLineBreak = /[\r\n]/
 const lineBreaks = /\r\n|\r|\n/g
 
-/** Keeps a connection from looking dead to proxies; the first bytes of a stream, too. Not an event: no blank line follows. */
+/** Keeps a connection from looking dead to proxies. Not an event: no blank line follows. */
 export const comment: Uint8Array = utf8.encode(':\n')
 
-/** Tells clients how long to wait before they reconnect, in milliseconds. */
-export const encodeRetry = (ms: number): Uint8Array => utf8.encode(`retry: ${ms}\n`)
+/** How long clients wait before they reconnect, in milliseconds, where no update says otherwise: the same for all of them. */
+export const defaultRetryMs = 3000
+
+/** The first bytes of a stream: a comment, so that the head is not held back, and the reconnection time. */
+export const opening: Uint8Array = utf8.encode(`:\nretry: ${defaultRetryMs}\n`)

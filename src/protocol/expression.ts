@@ -24,6 +24,7 @@ export const textStart = 1
 export const textEnd = 2
 export const wordBoundary = 4
 export const noWordBoundary = 8
+export const contextCount = 16
 
 export function text(value: string): Expression {
   return { kind: 'text', text: value }

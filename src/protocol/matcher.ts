@@ -39,13 +39,16 @@ export const maxPatternBytes = 4096
 /** Base of relative topics and patterns where the hub's URL is not known. */
 const unknownBase = 'http://mercure.invalid'
 
-/** The memory that all cached matchers may hold, in bytes. */
-const maxCachedBytes = 32 * 1024 * 1024
+/**
+ * What a cached matcher counts at least, in bytes. Bounding the sum of these bounds the entries too; a bound on entries alone
+ * would make the cache allocate all of them at once, for every hub URL.
+ */
+const minCachedBytes = 1024
 
 export interface MatcherCompilerOptions {
   /** The hub's URL: relative topics and URL Patterns are resolved against it. One that does not end in the hub's path is not used. */
   readonly base?: string
-  /** How many compiled matchers are kept. */
+  /** How many compiled matchers are kept at most, fewer if they are large: 1 KiB each. */
   readonly cacheSize?: number
 }
 
@@ -55,9 +58,8 @@ export function createMatcherCompiler({ base, cacheSize = 10_000 }: MatcherCompi
   const baseUrl = isHubUrl ? base : unknownBase
   const urlOf = createTopicUrls(baseUrl)
   const cache = new LRUCache<string, Compiled>({
-    max: cacheSize,
-    maxSize: maxCachedBytes,
-    sizeCalculation: ({ matcher, weight }) => 2 * matcher.pattern.length + weight,
+    maxSize: cacheSize * minCachedBytes,
+    sizeCalculation: ({ matcher, weight }) => Math.max(2 * matcher.pattern.length + weight, minCachedBytes),
   })
   return (kind, pattern) => {
     const key = `${kind}:${pattern}`

@@ -35,6 +35,13 @@ const classPunctuators = '&-!#%,:;<=>@`~'
 const classSyntaxCharacters = '()[]{}/-|'
 /** Reserved inside a class when doubled. */
 const doubledPunctuators = '&!#$%*+,.:;<=>?@^`~'
+/** In which the two cases of an ASCII letter differ. */
+const caseBit = 0x20
+/** The characters outside ASCII that fold to letters of ASCII: long s and the Kelvin sign. */
+const foreignCases: readonly [code: number, letter: number][] = [
+  [0x17f, 0x73],
+  [0x212a, 0x6b],
+]
 const maxDepth = 100
 
 export function eat(reader: Reader, expected: string): boolean {
@@ -49,14 +56,17 @@ export function invalidRegexp(reason: string): HubError {
 
 /** A character's code point, or a set as it is. Outside ASCII only what folds to ASCII counts. */
 export function toSet(member: number | AsciiSet, ignoreCase: boolean): AsciiSet {
-  return typeof member === 'number' ? range(member, member, ignoreCase) : member
+  if (typeof member !== 'number') return member
+  const set = new Uint8Array(asciiSize)
+  addRange(set, member, member, ignoreCase)
+  return set
 }
 
 /** A class, after its `[`. Its syntax is that of the `v` flag: nested classes, `&&` and `--` included. */
 export function readClass(reader: Reader, depth = 1): AsciiSet {
   if (depth > maxDepth) throw invalidRegexp(`its classes are nested more than ${maxDepth} deep`)
   const negated = eat(reader, '^')
-  const set = eat(reader, ']') ? asciiSet(() => false) : readMembers(reader, depth)
+  const set = eat(reader, ']') ? new Uint8Array(asciiSize) : readMembers(reader, depth)
   return negated ? complement(set) : set
 }
 
@@ -80,39 +90,26 @@ function readOperation(reader: Reader, first: AsciiSet, operator: string, depth:
 }
 
 function readUnion(reader: Reader, first: number | AsciiSet, depth: number): AsciiSet {
-  const set = asciiSet(() => false)
+  const set = new Uint8Array(asciiSize)
   let member = first
   for (;;) {
-    if (eat(reader, '-')) member = readRange(reader, member, depth)
-    const added = toSet(member, reader.ignoreCase)
-    for (let code = 0; code < asciiSize; code++) set[code]! |= added[code]!
+    if (eat(reader, '-')) addRange(set, member, readOperand(reader, depth), reader.ignoreCase)
+    else if (typeof member === 'number') addRange(set, member, member, reader.ignoreCase)
+    else for (let code = 0; code < asciiSize; code++) set[code]! |= member[code]!
     if (eat(reader, ']')) return set
     member = readOperand(reader, depth)
   }
 }
 
-function readRange(reader: Reader, from: number | AsciiSet, depth: number): AsciiSet {
-  const to = readOperand(reader, depth)
+function addRange(set: AsciiSet, from: number | AsciiSet, to: number | AsciiSet, ignoreCase: boolean): void {
   if (typeof from !== 'number' || typeof to !== 'number' || from > to)
     throw invalidRegexp('a range in a class needs two characters in ascending order')
-  return range(from, to, reader.ignoreCase)
-}
-
-function range(from: number, to: number, ignoreCase: boolean): AsciiSet {
-  const within = (code: number) => code >= from && code <= to
-  if (!ignoreCase) return asciiSet(within)
-  const folded = (code: number) => {
-    const letter = String.fromCharCode(code).toLowerCase()
-    const upper = letter.toUpperCase().charCodeAt(0)
-    // U+017F and U+212A are the characters outside ASCII that fold to letters of ASCII
-    return (
-      within(letter.charCodeAt(0)) ||
-      within(upper) ||
-      (letter === 's' && within(0x17f)) ||
-      (letter === 'k' && within(0x212a))
-    )
+  for (let code = from; code <= to && code < asciiSize; code++) {
+    set[code] = 1
+    if (ignoreCase && letters[code] === 1) set[code ^ caseBit] = 1
   }
-  return asciiSet(folded)
+  if (ignoreCase)
+    for (const [code, letter] of foreignCases) if (code >= from && code <= to) addRange(set, letter, letter, true)
 }
 
 function readOperand(reader: Reader, depth: number): number | AsciiSet {

@@ -17,16 +17,15 @@ export type Component = (typeof components)[number]
 /** A topic's canonical components, in the order of `components`, without their delimiters: `https`, not `https:`. All ASCII. */
 export type TopicUrl = readonly string[]
 
-/** Topics that an update brings are asked for by one matcher after another. */
-const maxCachedTopics = 256
+/** An update's topics are asked for by one matcher after another. Bounds the characters kept, and with them the entries. */
 const maxCachedCharacters = 256 * 1024
+const minCachedCharacters = 256
 
 /** Resolves topics against a base URL. `null`: the topic is no URL, or longer than patterns are matched against. */
 export function createTopicUrls(base: string): (topic: string) => TopicUrl | null {
   const cache = new LRUCache<string, { url: TopicUrl | null }>({
-    max: maxCachedTopics,
     maxSize: maxCachedCharacters,
-    sizeCalculation: ({ url }, topic) => topic.length + (url?.join('').length ?? 0) + 1,
+    sizeCalculation: ({ url }, topic) => Math.max(topic.length + (url?.join('').length ?? 0), minCachedCharacters),
   })
   let lastTopic: string | undefined
   let last: TopicUrl | null = null

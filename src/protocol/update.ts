@@ -1,5 +1,5 @@
 import { v7 as uuidv7 } from 'uuid'
-import { HubError } from '../errors.ts'
+import { HubError, quote } from '../errors.ts'
 import type { Generation } from './generation.ts'
 import { hasForbiddenCharacters, isReserved, referencesReserved } from './topic.ts'
 
@@ -50,9 +50,13 @@ export function checkAddress(fields: UpdateFields, generation: Generation): void
     throw new HubError('topic_missing', 'Missing "topic" parameter: an update needs at least one.', { generation })
   }
   if (topics.length > maxTopicsPerUpdate) {
-    throw new HubError('topics_too_many', `too many topics in update: ${topics.length}, at most ${maxTopicsPerUpdate}.`, {
-      generation,
-    })
+    throw new HubError(
+      'topics_too_many',
+      `too many topics in update: ${topics.length}, at most ${maxTopicsPerUpdate}.`,
+      {
+        generation,
+      },
+    )
   }
   if (generation === '1.0') {
     if (fields.notUtf8.has('topic')) {
@@ -60,7 +64,9 @@ export function checkAddress(fields: UpdateFields, generation: Generation): void
     }
     for (const topic of topics) {
       if (hasForbiddenCharacters(topic)) {
-        throw new HubError('topic_invalid', `${quote(topic)}: topic contains a forbidden control character.`, { generation })
+        throw new HubError('topic_invalid', `${quote(topic)}: topic contains a forbidden control character.`, {
+          generation,
+        })
       }
     }
   }
@@ -76,7 +82,9 @@ export function createUpdate(fields: UpdateFields, generation: Generation): Upda
   checkId(fields, generation)
   checkType(fields, generation)
   if (generation === '1.0' && fields.notUtf8.has('data')) {
-    throw new HubError('data_invalid', '"data" is not valid UTF-8: encode binary data, for example as base64.', { generation })
+    throw new HubError('data_invalid', '"data" is not valid UTF-8: encode binary data, for example as base64.', {
+      generation,
+    })
   }
   return {
     id: fields.id === '' ? createUpdateId() : fields.id,
@@ -105,7 +113,9 @@ function checkTopic(topic: string, generation: Generation): void {
     )
   }
   if (topic === '*') {
-    throw new HubError('topic_wildcard', '"*" is the matcher of every topic and cannot be published to.', { generation })
+    throw new HubError('topic_wildcard', '"*" is the matcher of every topic and cannot be published to.', {
+      generation,
+    })
   }
 }
 
@@ -144,8 +154,7 @@ function readRetry(text: string, generation: Generation): number {
   if (text === '') return 0
   const retry = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
   if (Number.isSafeInteger(retry)) return retry
-  throw new HubError('retry_invalid', 'Invalid "retry" parameter: a whole number of milliseconds is expected.', { generation })
+  throw new HubError('retry_invalid', 'Invalid "retry" parameter: a whole number of milliseconds is expected.', {
+    generation,
+  })
 }
-
-/** A client's text in an error message: quoted, escaped and short, since a topic may be a megabyte. */
-const quote = (text: string): string => JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}…` : text)

@@ -4,6 +4,7 @@ import { compileLanguage, type Language } from './language.ts'
 import { canonicalAddress, canonicalForms, canonicalOpaquePathname } from './pattern-canonical.ts'
 import { type ComponentPatterns, splitPattern } from './pattern-components.ts'
 import { type ComponentSyntax, parseComponent } from './pattern-parts.ts'
+import { type TokenKind, tokenize } from './pattern-tokens.ts'
 import { type Component, components, type TopicUrl } from './topic-url.ts'
 
 /** A compiled URL Pattern. */
@@ -13,8 +14,11 @@ export interface UrlPattern {
   matches(url: TopicUrl): boolean
 }
 
-/** The platform's tables, which answer for `\p{…}`, take some microseconds for each. */
+/** Bounds of the time that reading a pattern takes. A group makes the literals around it canonical on their own. */
+const maxGroups = 512
 const maxProperties = 16
+
+const groupKinds: readonly TokenKind[] = ['name', 'regexp', 'asterisk', 'open']
 
 const defaultPorts: Readonly<Record<string, string>> = {
   http: '80',
@@ -36,9 +40,8 @@ const notDot = complement(asciiSetOf('.'))
  * @throws HubError `matcher_invalid`, `matcher_too_complex`
  */
 export function compileUrlPattern(pattern: string, base: string): UrlPattern {
-  const properties = pattern.split('\\p').length + pattern.split('\\P').length - 2
-  if (properties > maxProperties)
-    throw new HubError('matcher_too_complex', `The pattern has more than ${maxProperties} Unicode properties (\\p{…}).`)
+  limit(tokenize(pattern).filter(({ kind }) => groupKinds.includes(kind)).length, maxGroups, 'groups')
+  limit(pattern.split('\\p').length + pattern.split('\\P').length - 2, maxProperties, 'Unicode properties (\\p{…})')
 
   const isSpecial = (protocol: string) => specialSchemes.some(compileComponent('protocol', protocol, false).has)
   const patterns = withBase(splitPattern(pattern, isSpecial), new URL(base))
@@ -49,7 +52,9 @@ export function compileUrlPattern(pattern: string, base: string): UrlPattern {
 
   const tests: { readonly at: number; readonly language: Language }[] = []
   components.forEach((component, at) => {
-    const language = compileComponent(component, patterns[component] ?? '*', special)
+    const componentPattern = patterns[component]
+    if (componentPattern === undefined) return
+    const language = compileComponent(component, componentPattern, special)
     if (!language.everything) tests.push({ at, language })
   })
   return {
@@ -61,6 +66,11 @@ export function compileUrlPattern(pattern: string, base: string): UrlPattern {
   }
 }
 
+function limit(count: number, max: number, what: string): void {
+  if (count > max)
+    throw new HubError('matcher_too_complex', `The pattern is too complex: it has more than ${max} ${what}.`)
+}
+
 function compileComponent(component: Component, pattern: string, special: boolean): Language {
   return compileLanguage(parseComponent(pattern, syntaxOf(component, pattern, special)))
 }
@@ -68,7 +78,7 @@ function compileComponent(component: Component, pattern: string, special: boolea
 function syntaxOf(component: Component, pattern: string, special: boolean): ComponentSyntax {
   const canonicalise = canonicalForms[component]
   if (component === 'hostname') {
-    const isAddress = ['[', '\\[', '{['].some(beginning => pattern.startsWith(beginning))
+    const isAddress = pattern.length > 1 && ['[', '\\[', '{['].some(beginning => pattern.startsWith(beginning))
     return { segment: notDot, prefix: '', canonicalise: isAddress ? canonicalAddress : canonicalise }
   }
   if (component !== 'pathname') return { segment: anyCharacter, prefix: '', canonicalise }

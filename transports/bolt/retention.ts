@@ -1,0 +1,74 @@
+import type { LogFile, NumberedEntry } from './file.ts'
+
+/** What of a log is kept. 0: no such bound. */
+export interface RetentionBounds {
+  readonly entries: number
+  readonly ageMs: number
+  /** Of the file, for entries and indexes. */
+  readonly bytes: number
+  /** The fraction of the publishes after which the bounds are looked at, from 0, never, to 1, after each. */
+  readonly cleanupFrequency: number
+}
+
+/** How much is removed in one commit: a millisecond's work, so that no publish waits for it. */
+const step = { entries: 256, bytes: 1 << 20 }
+/** Entries that expire while nobody publishes are looked for no more often than this, and no less. */
+const wait = { leastMs: 1000, mostMs: 3_600_000 }
+
+/** Says which entries are over a bound: the oldest ones, in small steps. The newest entry always stays, since its id is the last event id. */
+export class Retention {
+  readonly #file: LogFile
+  readonly #bounds: RetentionBounds
+  /** The part of a look that publishes have added up to. */
+  #due = 0
+
+  constructor(file: LogFile, bounds: RetentionBounds) {
+    this.#file = file
+    this.#bounds = bounds
+  }
+
+  /** There is something to look for at all. */
+  get active(): boolean {
+    const { entries, ageMs, bytes, cleanupFrequency } = this.#bounds
+    return cleanupFrequency > 0 && entries + ageMs + bytes > 0
+  }
+
+  /** Counts publishes; tells whether the bounds are to be looked at. */
+  isDue(published: number): boolean {
+    if (!this.active) return false
+    this.#due += published * this.#bounds.cleanupFrequency
+    if (this.#due < 1) return false
+    this.#due %= 1
+    return true
+  }
+
+  /** The next entries to remove, oldest first, in the commit that appends `appending` others. Empty: none is over a bound. */
+  select(appending: number, nowMs: number): readonly NumberedEntry[] {
+    const { first, last } = this.#file
+    const removableTo = appending > 0 ? last : last - 1
+    if (first > removableTo) return []
+    const { entries, ageMs, bytes } = this.#bounds
+    const surplus = entries === 0 ? 0 : last - first + 1 + appending - entries
+    const surplusBytes = bytes === 0 ? 0 : this.#file.usedBytes - bytes
+    const expiredTo = ageMs === 0 ? Number.NEGATIVE_INFINITY : nowMs - ageMs
+    const oldest = this.#file.readOne(first)
+    if (surplus <= 0 && surplusBytes <= 0 && (oldest?.timeMs ?? 0) > expiredTo) return []
+
+    let bytesBefore = 0
+    const candidates = this.#file.read(first - 1, removableTo, step)
+    const kept = candidates.findIndex(({ timeMs, byteLength }, i) => {
+      if (i >= surplus && bytesBefore >= surplusBytes && timeMs > expiredTo) return true
+      bytesBefore += byteLength
+      return false
+    })
+    return kept < 0 ? candidates : candidates.slice(0, kept)
+  }
+
+  /** How long until the oldest entry expires; `undefined`: none ever does. */
+  untilExpiryMs(nowMs: number): number | undefined {
+    const { first, last } = this.#file
+    if (!this.active || this.#bounds.ageMs === 0 || first >= last) return undefined
+    const expiresAt = (this.#file.readOne(first)?.timeMs ?? nowMs) + this.#bounds.ageMs
+    return Math.min(wait.mostMs, Math.max(wait.leastMs, expiresAt - nowMs))
+  }
+}

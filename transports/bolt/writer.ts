@@ -1,0 +1,172 @@
+import { statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { HubError } from '../../src/errors.ts'
+import { encodeEvent } from '../../src/protocol/event-stream.ts'
+import type { Update } from '../../src/protocol/update.ts'
+import type { LogEntry, TransportLog } from '../../src/transport.ts'
+import { encodeEntry } from './entry.ts'
+import type { LogFile, NewEntry, NumberedEntry } from './file.ts'
+import { positionOf } from './history.ts'
+import type { Retention } from './retention.ts'
+
+interface Publish extends NewEntry {
+  readonly event: Uint8Array
+  resolve(): void
+  reject(error: HubError): void
+}
+
+/** What one commit takes of the updates that wait. */
+const groupBounds = { entries: 1024, bytes: 8 << 20 }
+/** A file that could not be written is tried again after this time; what is published before is refused at once. */
+const retryAfterMs = 1000
+
+/**
+ * Stores what is published. The updates that come while a commit is under way share the next one and with it the wait for the disk, in
+ * which the event loop has no part. The same commits remove what is over the log's bounds.
+ */
+export class Writer {
+  readonly #file: LogFile
+  readonly #retention: Retention
+  readonly #deliver: (entry: LogEntry) => void
+  readonly #log: TransportLog
+  readonly #queue: Publish[] = []
+  #running: Promise<void> | undefined
+  #trimming = false
+  #expiry: NodeJS.Timeout | undefined
+  /** Why the last commit failed, as a sentence, and when. */
+  #failure: { readonly reason: string; readonly atMs: number } | undefined
+  /** Waits for the next commit. */
+  #probe: PromiseWithResolvers<void> | undefined
+  #closed = false
+
+  constructor(file: LogFile, retention: Retention, deliver: (entry: LogEntry) => void, log: TransportLog) {
+    this.#file = file
+    this.#retention = retention
+    this.#deliver = deliver
+    this.#log = log
+  }
+
+  /** Resolves when the update is on disk and delivered. Updates are stored in the order of the calls. */
+  publish(update: Update): Promise<void> {
+    if (this.#closed) return Promise.reject(closed())
+    if (this.#failure !== undefined && performance.now() < this.#failure.atMs + retryAfterMs) {
+      return Promise.reject(notStored())
+    }
+    const event = encodeEvent(update)
+    const bytes = encodeEntry(update, event, Date.now())
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ update, event, bytes, resolve, reject })
+      this.#wake()
+    })
+  }
+
+  /** Removes what is over the bounds, in the background. */
+  trim(): void {
+    this.#trimming = this.#retention.active && !this.#closed
+    this.#wake()
+  }
+
+  /** Resolves when the file can be written. @throws HubError `transport_unavailable` with the reason */
+  async ready(): Promise<void> {
+    if (this.#closed) throw closed()
+    if (this.#failure === undefined) return
+    this.#probe ??= Promise.withResolvers()
+    const { promise } = this.#probe
+    this.trim()
+    await promise
+    if (this.#failure !== undefined) throw new HubError('transport_unavailable', this.#failure.reason)
+  }
+
+  /** Stores what was published before. */
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#trimming = false
+    clearTimeout(this.#expiry)
+    await this.#running
+  }
+
+  #wake(): void {
+    this.#running ??= this.#run()
+  }
+
+  async #run(): Promise<void> {
+    // What else is published in this turn goes into the same commit.
+    await nextTurn()
+    while (this.#queue.length > 0 || this.#trimming || this.#probe !== undefined) {
+      const group = this.#takeGroup()
+      if (this.#retention.isDue(group.length)) this.#trimming = !this.#closed
+      const removed = this.#trimming ? this.#retention.select(group.length, Date.now()) : []
+      if (removed.length === 0) this.#trimming = false
+      if (group.length > 0 || removed.length > 0 || this.#probe !== undefined) await this.#commit(group, removed)
+    }
+    this.#scheduleExpiry()
+    this.#running = undefined
+  }
+
+  #takeGroup(): Publish[] {
+    let count = 0
+    let bytes = 0
+    for (const publish of this.#queue) {
+      bytes += publish.bytes.byteLength
+      if (count === groupBounds.entries || (count > 0 && bytes > groupBounds.bytes)) break
+      count++
+    }
+    return this.#queue.splice(0, count)
+  }
+
+  async #commit(group: readonly Publish[], removed: readonly NumberedEntry[]): Promise<void> {
+    try {
+      const first = this.#file.last + 1
+      const reused = await this.#file.commit(group, removed)
+      this.#recovered()
+      group.forEach(({ update, event, resolve }, i) => {
+        this.#deliver({ position: positionOf(first + i), update, event, reused: reused[i]! })
+        resolve()
+      })
+    } catch (error) {
+      await this.#failed(error)
+      // What has queued up meanwhile would fail the same way.
+      for (const { reject } of [...group, ...this.#queue.splice(0)]) reject(notStored(error))
+    }
+    this.#probe?.resolve()
+    this.#probe = undefined
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    const { path } = this.#file
+    const { bavail, bsize } = await statfs(dirname(path))
+    const reason = `The log ${path} cannot be written (${messageOf(error)}). Its disk has ${bavail * bsize} bytes left.`
+    if (this.#failure === undefined) this.#log.error({ err: error }, `${reason} Publishers are refused until it can.`)
+    this.#failure = { reason, atMs: performance.now() }
+    this.#trimming = false
+  }
+
+  #recovered(): void {
+    if (this.#failure === undefined) return
+    this.#failure = undefined
+    this.#log.info({}, `The log ${this.#file.path} can be written again.`)
+  }
+
+  /** What nobody publishes after expires as well. */
+  #scheduleExpiry(): void {
+    if (this.#expiry !== undefined || this.#closed) return
+    const ms = this.#retention.untilExpiryMs(Date.now())
+    if (ms === undefined) return
+    this.#expiry = setTimeout(() => {
+      this.#expiry = undefined
+      this.trim()
+    }, ms).unref()
+  }
+}
+
+const closed = (): HubError => new HubError('transport_unavailable', 'The log is closed.')
+
+const notStored = (cause?: unknown): HubError =>
+  new HubError(
+    'transport_unavailable',
+    'The update was not stored: this hub cannot write its log now. Publish it again later.',
+    { cause },
+  )
+
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
