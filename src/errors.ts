@@ -6,6 +6,7 @@ import type { Generation } from './protocol/generation.ts'
  */
 export type ErrorCode =
   // the request as a whole
+  | 'request_malformed'
   | 'body_malformed'
   | 'body_too_large'
   | 'misdirected_request'

@@ -1,4 +1,3 @@
-import { getRequestListener } from '@hono/node-server'
 import { openTransport } from '../transports/index.ts'
 import type { Address } from './config/address.ts'
 import type { Config } from './config/config.ts'
@@ -8,9 +7,10 @@ import { type AppOptions, createApp } from './http/app.ts'
 import { createAuthenticator } from './http/authenticate.ts'
 import { createCompilers } from './http/compilers.ts'
 import type { KeySource } from './http/keys.ts'
+import { createListener } from './http/listener.ts'
 import { createMetricsApp } from './http/metrics.ts'
 import { compileOrigins } from './http/origin.ts'
-import { openServer, type ServerOptions } from './http/server.ts'
+import { openServer } from './http/server.ts'
 import { TimerWheel } from './http/timer-wheel.ts'
 import { Hub, type HubObserver } from './hub/hub.ts'
 import type { Subscriber } from './hub/subscriber.ts'
@@ -66,7 +66,9 @@ export async function serve(config: Config, log: Log): Promise<RunningHub> {
     accepted: config.protocol === 'auto' ? ['1.0', '0.x'] : [config.protocol],
     allowAnonymous: config.allowAnonymous,
     corsAllowedOrigins:
-      config.corsAllowedOrigins.length === 0 ? undefined : compileOrigins(config.corsAllowedOrigins, 'cors_allowed_origins'),
+      config.corsAllowedOrigins.length === 0
+        ? undefined
+        : compileOrigins(config.corsAllowedOrigins, 'cors_allowed_origins'),
     publicUrls: config.publicOrigins,
     useForwardedHeaders: config.useForwardedHeaders,
     maxRequestBodyBytes: config.maxRequestBodyBytes,
@@ -83,19 +85,27 @@ export async function serve(config: Config, log: Log): Promise<RunningHub> {
   const opened: (() => Promise<void>)[] = [() => hub.close()]
   const close = once(async () => {
     log.info('shutting down')
-    await Promise.all(opened.map(closeOne => closeOne()))
+    const closed = await Promise.allSettled(opened.map(closeOne => closeOne()))
     wheel.close()
+    for (const result of closed) if (result.status === 'rejected') throw result.reason
     log.info('stopped')
   })
-  const open = async (listener: ServerOptions['listener'], { host, port }: Address, tls: Config['tls']) => {
+  const open = async (
+    setting: string,
+    app: ReturnType<typeof createApp>,
+    { host, port }: Address,
+    tls: Config['tls'],
+  ) => {
     const { readTimeoutMs, readHeaderTimeoutMs, shutdownTimeoutMs } = config
-    const server = await openServer({ listener, host, port, tls, readTimeoutMs, readHeaderTimeoutMs })
+    const listener = createListener(app, { log, refused: metrics.refused })
+    const failed = (error: Error) => log.error({ err: error }, 'the server cannot accept connections')
+    const server = await openServer({ listener, setting, host, port, tls, readTimeoutMs, readHeaderTimeoutMs, failed })
     opened.push(() => server.close(shutdownTimeoutMs))
     return server.url
   }
   try {
     await hub.start()
-    const url = await open(getRequestListener(app.fetch), config.listen, config.tls)
+    const url = await open('addr', app, config.listen, config.tls)
     const metricsUrl = await openMetrics()
     log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl }, `listening on ${url}`)
     return { url, metricsUrl, hub, close }
@@ -107,8 +117,7 @@ export async function serve(config: Config, log: Log): Promise<RunningHub> {
   async function openMetrics(): Promise<string | undefined> {
     if (config.metrics === null) return undefined
     if (config.metrics === 'main') return '/metrics'
-    const listener = getRequestListener(createMetricsApp({ hub, metrics }).fetch)
-    return `${await open(listener, config.metrics, null)}/metrics`
+    return `${await open('metrics_addr', createMetricsApp({ hub, metrics }), config.metrics, null)}/metrics`
   }
 }
 

@@ -1,11 +1,121 @@
-import { mkdir, realpath } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
 import { readOptions } from '../src/config/dsn.ts'
 import { HubError } from '../src/errors.ts'
 import type { Update } from '../src/protocol/update.ts'
 import type { History, HistoryStart, LogEntry, OpenTransport, Transport, TransportLog } from '../src/transport.ts'
-import { LogFile } from './bolt/file.ts'
+import type { LogFile } from './bolt/file.ts'
 import { positionOf, readPages, sequenceAt, toLogEntry } from './bolt/history.ts'
-import { lock } from './bolt/lock.ts'
+import { openLog } from './bolt/open.ts'
 import { Retention, type RetentionBounds } from './bolt/retention.ts'
 import { Writer } from './bolt/writer.ts'
+
+/**
+ * `bolt://updates.db`: a log in a file of this node. Options:
+ *
+ * - `size`: how many updates are kept; `max_age`: for how long (`24h`); `size_bytes`: how much of the file they and their indexes
+ *   may take (`1GiB`). 0, the default, is no bound. What is over a bound is removed soon after, the newest update never.
+ *   The file does not shrink: what was removed is used again.
+ * - `cleanup_frequency`: the fraction of the publishes after which the bounds are looked at, from 0, never, to 1; 0.3 by default.
+ * - `bucket_name`: the log's name within the file, `updates` by default.
+ */
+export const open: OpenTransport = async (url, { log }) => {
+  const { path, bucket, bounds } = readLocation(url)
+  return new BoltTransport(await openLog(path, bucket), bounds, log)
+}
+
+/** @throws HubError `configuration_invalid` */
+export function readLocation(url: URL): { path: string; bucket: string; bounds: RetentionBounds } {
+  const options = readOptions(url, {
+    size: 'count',
+    max_age: 'duration',
+    size_bytes: 'size',
+    cleanup_frequency: 'fraction',
+    bucket_name: 'text',
+  })
+  const { size = 0, max_age = 0, size_bytes = 0, cleanup_frequency = 0.3, bucket_name = 'updates' } = options
+  if (!/^[\w.-]{1,100}$/.test(bucket_name)) {
+    throw invalid('bucket_name may have letters, digits, ".", "-" and "_", 100 of them at most')
+  }
+  return {
+    path: readPath(url),
+    bucket: bucket_name,
+    bounds: { entries: size, ageMs: max_age, bytes: size_bytes, cleanupFrequency: cleanup_frequency },
+  }
+}
+
+/** `bolt://a.db` and `bolt://./a/b.db` are relative to the working directory, `bolt:///a.db` is absolute. */
+function readPath({ host, hostname, pathname, username, password }: URL): string {
+  if (username !== '' || password !== '' || host !== hostname) {
+    throw invalid(
+      'names a file, not a server: it takes no user, password or port; write bolt://updates.db or bolt:///var/lib/updates.db',
+    )
+  }
+  const path = decode(host + pathname)
+  if (path === '' || path === '/')
+    throw invalid('the path of the file is missing; write bolt://updates.db or bolt:///var/lib/updates.db')
+  return path
+}
+
+function decode(path: string): string {
+  try {
+    return decodeURIComponent(path)
+  } catch {
+    throw invalid('the path has a "%" that begins no escape; write it as %25')
+  }
+}
+
+const invalid = (rule: string): HubError => new HubError('configuration_invalid', `transport_url, bolt: ${rule}.`)
+
+/** How much of the log is delivered as past at most, in bytes: the window of newest entries is bounded in bytes too. */
+const maxBackfillBytes = 64 << 20
+
+class BoltTransport implements Transport {
+  readonly #file: LogFile
+  readonly #writer: Writer
+  #deliver: ((entry: LogEntry, live: boolean) => void) | undefined
+
+  constructor(file: LogFile, bounds: RetentionBounds, log: TransportLog) {
+    this.#file = file
+    this.#writer = new Writer(file, new Retention(file, bounds), entry => this.#deliver?.(entry, true), log)
+  }
+
+  async start({ backfill }: { backfill: number }, deliver: (entry: LogEntry, live: boolean) => void): Promise<void> {
+    for (const entry of this.#file.readNewest({ entries: backfill, bytes: maxBackfillBytes })) {
+      const reused = this.#file.find(entry.update.id) !== entry.sequence
+      deliver({ ...toLogEntry(entry), reused }, false)
+    }
+    this.#deliver = deliver
+    this.#writer.trim()
+  }
+
+  publish(update: Update): Promise<void> {
+    return this.#writer.publish(update)
+  }
+
+  async history(
+    from: HistoryStart,
+    { topics, signal }: { topics?: ReadonlySet<string>; signal: AbortSignal },
+  ): Promise<History> {
+    const { first, last } = this.#file
+    const mark = from === 'earliest' ? first - 1 : this.#find(from)
+    const position = mark === undefined || from === 'earliest' ? {} : { position: positionOf(mark) }
+    const pages = readPages(this.#file, { after: mark ?? last, upTo: last, topics }, signal)
+    return { found: mark !== undefined, ...position, pages }
+  }
+
+  /** The number of the entry at a mark. A position whose entry has just been removed is one still: nothing is missing after it. */
+  #find(from: { readonly id: string } | { readonly position: string }): number | undefined {
+    if ('id' in from) return this.#file.find(from.id)
+    const { first, last } = this.#file
+    const sequence = sequenceAt(from.position)
+    return sequence !== undefined && sequence >= first - 1 && sequence <= last ? sequence : undefined
+  }
+
+  ready(): Promise<void> {
+    return this.#writer.ready()
+  }
+
+  async close(): Promise<void> {
+    await this.#writer.close()
+    await this.#file.close()
+  }
+}

@@ -4,6 +4,7 @@ import type { OpenTransport, Transport, TransportContext } from '../src/transpor
 /** The transport of each URL scheme, loaded when it is chosen: the others' clients need not be installed. */
 const transports: Readonly<Record<string, () => Promise<{ open: OpenTransport }>>> = {
   local: () => import('./local.ts'),
+  bolt: () => import('./bolt.ts'),
 }
 
 /** @throws HubError `configuration_invalid` for an unknown scheme or a bad URL, `transport_unavailable` */
@@ -12,7 +13,10 @@ export async function openTransport(url: URL, context: TransportContext): Promis
   const load = transports[scheme]
   if (load === undefined) {
     const known = Object.keys(transports).map(name => `${name}://`)
-    throw new HubError('configuration_invalid', `transport_url: this version has no ${scheme}:// transport; it has ${known.join(', ')}.`)
+    throw new HubError(
+      'configuration_invalid',
+      `transport_url: this version has no ${scheme}:// transport; it has ${known.join(', ')}.`,
+    )
   }
   const { open } = await load()
   return await open(url, context)

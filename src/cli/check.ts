@@ -1,82 +1,63 @@
+import { styleText } from 'node:util'
 import { Command } from 'commander'
-import { formatAddress } from '../config/address.ts'
-import type { Config, Roles } from '../config/config.ts'
-import { redactDsn } from '../config/dsn.ts'
-import { formatDuration } from '../config/duration.ts'
 import { addConfigOptions, readFlags } from '../config/flags.ts'
-import type { Verifier } from '../config/key.ts'
-import { loadConfig } from '../config/load.ts'
+import { type Loaded, loadConfig } from '../config/load.ts'
+import { ConfigurationError } from '../config/problem.ts'
+import { explain } from './explain.ts'
 
-/** `talaria check`: validates a configuration and says what it means. */
+/** `talaria check`: validates a configuration and says what it means. Takes the flags of `serve`, too. */
 export function checkCommand(): Command {
   const command = new Command('check').description('Validate a configuration and explain it.')
-  addConfigOptions(command)
-  command.option('--json', 'print the explanation as JSON')
+  addConfigOptions(command).option('--json', 'print JSON')
   return command.action(async () => {
-    const { config, warnings, file } = await loadConfig({ flags: readFlags(command) })
-    const facts = { configuration: file ?? 'no file: environment and flags only', ...explain(config) }
-    if (command.opts()['json'] === true) {
-      process.stdout.write(`${JSON.stringify({ ...facts, warnings }, null, 2)}\n`)
-      return
+    const json = command.opts().json === true
+    try {
+      const loaded = await loadConfig({ flags: readFlags(command) })
+      process.stdout.write(json ? asJson({ valid: true, ...facts(loaded) }) : asText(loaded))
+    } catch (error) {
+      if (!json || !(error instanceof ConfigurationError)) throw error
+      process.stdout.write(asJson({ valid: false, problems: error.problems }))
+      process.exitCode = 1
     }
-    const width = Math.max(...Object.keys(facts).map(name => name.length))
-    for (const [name, fact] of Object.entries(facts)) {
-      const [first, ...rest] = [fact].flat()
-      process.stdout.write(`${name.padEnd(width)}  ${first}\n`)
-      for (const line of rest) process.stdout.write(`${' '.repeat(width)}  ${line}\n`)
-    }
-    for (const warning of warnings) process.stdout.write(`\nWarning: ${warning}\n`)
-    process.stdout.write('\nThe configuration is good.\n')
   })
 }
 
-/** What a configuration means, in sentences; keys and passwords are described, never shown. */
-function explain(config: Config): Record<string, string | string[]> {
-  return {
-    address: `${formatAddress(config.listen)}, ${config.tls === null ? 'plain HTTP' : `HTTPS with ${config.tls.certFile}`}`,
-    transport: redactDsn(config.transportUrl),
-    '0.x tokens': describeRoles(config.keys),
-    '1.0 tokens': describeIssuers(config),
-    subscribers: config.allowAnonymous
-      ? 'anonymous ones get public updates; a token adds private ones'
-      : 'need a token',
-    subscriptions: config.subscriptions
-      ? 'announced, and listed by the subscription API'
-      : 'not announced and not listed',
-    cookies: [...new Set([config.cookieNames['0.x'], config.cookieNames['1.0']])].join(' and '),
-    'pages that may read': listed(config.corsAllowedOrigins, 'those of the hub only'),
-    'pages that may publish': `${listed(config.publishAllowedOrigins, 'none')} (with a cookie)`,
-    streams: [
-      `a comment after ${time(config.heartbeatIntervalMs, 'no')} silence, at most ${time(config.writeTimeoutMs, 'unlimited')} life`,
-      `ended as too slow when ${config.maxQueueBytes} bytes wait, or any for ${time(config.dispatchTimeoutMs, 'unlimited')}`,
-    ],
-    metrics:
-      config.metrics === null
-        ? 'off'
-        : config.metrics === 'main'
-          ? '/metrics'
-          : `${formatAddress(config.metrics)}/metrics`,
+const asJson = (value: object): string => `${JSON.stringify(value, null, 2)}\n`
+
+const facts = ({ file, sources, warnings, config }: Loaded) => ({ file, sources, warnings, meaning: explain(config) })
+
+/** A block of sentences for each subject, wrapped to the terminal. */
+function asText({ config, file, sources, warnings }: Loaded): string {
+  const elsewhere = Object.entries(sources).filter(([, where]) => file === null || !where.startsWith(`${file}:`))
+  const origin = [
+    file ?? 'No file.',
+    ...(elsewhere.length === 0
+      ? []
+      : [`Set elsewhere: ${elsewhere.map(([key, where]) => `${key} (${where})`).join(', ')}.`]),
+  ]
+  const subjects = Object.entries({ configuration: origin, ...explain(config) })
+  const indent = 2 + Math.max(...subjects.map(([name]) => name.length))
+  const width = Math.max(40, Math.min(process.stdout.columns ?? 110, 110) - indent)
+  const blocks = subjects.map(([name, sentences]) => {
+    const lines = sentences.flatMap(sentence => wrap(sentence, width))
+    return `${styleText('bold', name.padEnd(indent))}${lines.join(`\n${' '.repeat(indent)}`)}`
+  })
+  const warned = warnings.map(warning => wrap(`Warning: ${warning}`, width + indent).join('\n'))
+  const verdict =
+    warned.length === 0 ? 'The configuration is good.' : 'The configuration is good, but see the warnings.'
+  return `${[...blocks, '', ...warned.map(text => styleText('yellow', text)), verdict].join('\n')}\n`
+}
+
+/** Lines of at most so many characters, broken at spaces; what starts with spaces keeps them on every line. */
+function wrap(text: string, width: number): string[] {
+  const [margin = ''] = /^ */.exec(text) ?? []
+  const lines: string[] = []
+  let line = ''
+  for (const word of text.trim().split(' ')) {
+    if (line !== '' && margin.length + line.length + 1 + word.length > width) {
+      lines.push(margin + line)
+      line = word
+    } else line = line === '' ? word : `${line} ${word}`
   }
+  return [...lines, margin + line]
 }
-
-function describeRoles({ publisher, subscriber }: Roles): string[] | string {
-  if (publisher === null && subscriber === null) return 'refused'
-  return [`publishers: ${describeVerifier(publisher)}`, `subscribers: ${describeVerifier(subscriber)}`]
-}
-
-function describeIssuers({ issuers }: Config): string[] | string {
-  if (issuers.length === 0) return 'refused: no issuers are set'
-  return issuers.flatMap(({ id, ...roles }) => [`of ${id}`, ...[describeRoles(roles)].flat().map(line => `  ${line}`)])
-}
-
-function describeVerifier(verifier: Verifier | null): string {
-  if (verifier === null) return 'refused'
-  if ('jwksUrl' in verifier) return `${verifier.algorithms.join(', ')} with the keys at ${verifier.jwksUrl.href}`
-  const bytes = Buffer.byteLength(verifier.key)
-  return verifier.algorithm.startsWith('HS')
-    ? `${verifier.algorithm} with a secret of ${bytes} bytes`
-    : `${verifier.algorithm} with a public key`
-}
-
-const listed = (items: readonly string[], none: string): string => (items.length === 0 ? none : items.join(', '))
-const time = (ms: number, none: string): string => (ms === 0 ? none : formatDuration(ms))

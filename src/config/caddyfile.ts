@@ -53,3 +53,20 @@ function* readLines(text: string): Generator<{ words: string[]; line: number }> 
   }
   if (words.length > 0) yield { words, line: first }
 }
+
+/** Puts values of the environment for `{env.NAME}`, `{$NAME}` and `{$NAME:default}`. */
+export function expandPlaceholders(
+  directives: readonly Directive[],
+  env: Readonly<Record<string, string | undefined>>,
+): readonly Directive[] {
+  const put = (word: string) =>
+    word.replace(
+      /\{(?:env\.(\w+)|\$(\w+)(?::([^}]*))?)\}/g,
+      (_, name, early, byDefault = '') => env[name ?? early] || byDefault,
+    )
+  return directives.map(directive => ({
+    ...directive,
+    args: directive.args.map(put),
+    block: directive.block && expandPlaceholders(directive.block, env),
+  }))
+}

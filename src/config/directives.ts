@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import { HubError } from '../errors.ts'
-import { type Directive, parseCaddyfile } from './caddyfile.ts'
+import { type Directive, expandPlaceholders, parseCaddyfile } from './caddyfile.ts'
 import { invalid } from './invalid.ts'
 import { didYouMean } from './nearest.ts'
 
@@ -36,7 +36,7 @@ export function readDirectives(text: string, context: DirectiveContext): Directi
   }
   let directives: readonly Directive[] = []
   attempt(1, '', () => {
-    directives = expand(parseCaddyfile(text), context.env)
+    directives = expandPlaceholders(parseCaddyfile(text), context.env)
   })
   // `playground` gives what nothing else says, wherever it stands.
   for (const directive of directives.toSorted(
@@ -54,12 +54,13 @@ export function readDirectives(text: string, context: DirectiveContext): Directi
     }
     attempt(line, `${name}: `, () => {
       const outcome = rule(directive, context)
-      if (typeof outcome === 'string') warnings.push(`MERCURE_EXTRA_DIRECTIVES, line ${line}: ${name} ${outcome}`)
-      else {
-        for (const [key, value] of Object.entries(outcome)) {
-          const before = key === 'issuers' ? ((settings.get(key)?.value ?? []) as unknown[]) : []
-          settings.set(key, { value: key === 'issuers' ? [...before, value] : value, line })
-        }
+      if (typeof outcome === 'string') {
+        warnings.push(`MERCURE_EXTRA_DIRECTIVES, line ${line}: ${name} ${outcome}`)
+        return
+      }
+      for (const [key, value] of Object.entries(outcome)) {
+        const before = key === 'issuers' ? ((settings.get(key)?.value ?? []) as unknown[]) : []
+        settings.set(key, { value: key === 'issuers' ? [...before, value] : value, line })
       }
     })
   }
@@ -92,7 +93,6 @@ const says =
     warning
 
 const boundedCache = says('has no effect: the caches of this hub have bounds of their own.')
-const inDemo = says('has no effect: the page is a part of demo, which is for development only; set DEMO=true there.')
 
 const rules: Readonly<Record<string, Rule>> = {
   anonymous: turnsOn('allow_anonymous'),
@@ -105,8 +105,8 @@ const rules: Readonly<Record<string, Rule>> = {
     cors_allowed_origins: ['*'],
     publish_allowed_origins: ['*'],
   }),
-  ui: inDemo,
-  debugger: inDemo,
+  ui: turnsOn('demo'),
+  debugger: turnsOn('demo'),
   heartbeat: sets('heartbeat_interval'),
   write_timeout: sets('write_timeout'),
   dispatch_timeout: sets('dispatch_timeout'),
@@ -123,14 +123,19 @@ const rules: Readonly<Record<string, Rule>> = {
   cors_origins: lists('cors_allowed_origins'),
   publish_origins: lists('publish_allowed_origins'),
   public_urls: lists('public_urls'),
-  protocol_version_compatibility: directive =>
-    oneValue(directive) === '7'
-      ? 'of 7 is taken as 8: publishers need a grant for every topic, of public updates, too.'
-      : {},
+  protocol_version_compatibility: readCompatibility,
   name: says('has no effect: there is one hub in a process.'),
   topic_matcher_cache: boundedCache,
   topic_selector_cache: boundedCache,
   subscriber_list_cache_size: boundedCache,
+}
+
+/** 0.x is spoken anyhow. */
+function readCompatibility(directive: Directive): ReturnType<Rule> {
+  const level = oneValue(directive)
+  if (level === '8') return {}
+  if (level === '7') return 'of 7 is taken as 8: publishers need a grant for every topic, of public updates, too.'
+  throw invalid('takes 7 or 8.')
 }
 
 function readIssuer(directive: Directive): object {
@@ -173,7 +178,7 @@ function readTransport({ args, block }: Directive, cwd: string): string {
     throw invalid(
       'only bolt and local can be written as a block; set MERCURE_TRANSPORT_URL, like redis://host:6379/stream.',
     )
-  const options = new Map((block ?? []).map(option => [option.name, oneValue(option)]))
+  const options = new Map((block ?? []).map(option => [option.name, oneValue(option, `${option.name} `)]))
   const path = options.get('path') ?? 'mercure.db'
   options.delete('path')
   const query = new URLSearchParams([...options]).toString()
@@ -181,26 +186,12 @@ function readTransport({ args, block }: Directive, cwd: string): string {
   return `bolt://${path.includes('/') ? encodeURI(resolve(cwd, path)) : path}${query === '' ? '' : `?${query}`}`
 }
 
-function oneValue({ args, name }: Directive): string {
+function oneValue({ args }: Directive, subject = ''): string {
   if (args.length === 1) return args[0]!
-  throw invalid(`${name} takes one value, not ${args.length}.`)
+  throw invalid(`${subject}takes one value, not ${args.length}.`)
 }
 
 const notIn = ({ line, name }: Directive, known: readonly string[]): HubError =>
   invalid(
     `line ${line}: there is no "${name.slice(0, 40)}" in this block; there are ${known.join(', ')}.${didYouMean(name, known)}`,
   )
-
-/** Puts the environment's values for `{env.NAME}`, `{$NAME}` and `{$NAME:default}`. */
-function expand(directives: readonly Directive[], env: DirectiveContext['env']): readonly Directive[] {
-  const put = (word: string) =>
-    word.replace(
-      /\{(?:env\.(\w+)|\$(\w+)(?::([^}]*))?)\}/g,
-      (_, name, early, byDefault = '') => env[name ?? early] || byDefault,
-    )
-  return directives.map(directive => ({
-    ...directive,
-    args: directive.args.map(put),
-    block: directive.block && expand(directive.block, env),
-  }))
-}

@@ -113,7 +113,7 @@ export function redactDsn(url: URL): string {
   const redacted = new URL(url)
   if (redacted.password !== '') redacted.password = hidden
   for (const name of new Set(redacted.searchParams.keys())) {
-    if (/pass|secret|token|key|credential/i.test(name)) redacted.searchParams.set(name, hidden)
+    if (/pass|secret|token|key|credential|auth/i.test(name)) redacted.searchParams.set(name, hidden)
   }
   return redacted.href
 }

@@ -29,31 +29,31 @@ export function parseDuration(text: string): number {
     }
     const scale = Object.hasOwn(units, unit) ? units[unit] : undefined
     if (scale === undefined)
-      throw invalid(`${quote(text)}: "${unit}" is not a unit of time; use h, m, s, ms, µs or ns.`)
+      throw invalid(`${quote(text)}: ${quote(unit)} is not a unit of time; use h, m, s, ms, µs or ns.`)
     const [whole = '', fraction = ''] = amount.split('.')
     ms += (Number(whole + fraction) * scale[0]) / (scale[1] * 10 ** fraction.length)
   }
   if (text === '') throw invalid('the duration is empty; write it like 15s, or 0.')
-  if (ms > Number.MAX_SAFE_INTEGER) throw invalid(`${quote(text)} is too long a time.`)
+  if (!(ms <= Number.MAX_SAFE_INTEGER)) throw invalid(`${quote(text)} is too long a time.`)
   return ms
 }
 
 /** Where the old hub read a bare number it meant nanoseconds: a large one still means that, a small one was meant as seconds. */
 const guessUnit = (number: string): string =>
-  Number(number) >= 1_000_000
+  Number(number) >= 1_000_000 && Number(number) <= Number.MAX_SAFE_INTEGER
     ? `${formatDuration(Number(number) / 1_000_000)} (it counted nanoseconds once)`
-    : `${number}s`
+    : `${number.slice(0, 20)}s`
 
 /** Milliseconds as the shortest text that `parseDuration` reads back: `1m30s`, `1.5s`, `100ms`, `0s`. */
 export function formatDuration(ms: number): string {
   if (ms === 0) return '0s'
-  if (ms < 1000) return `${decimal(ms)}ms`
+  if (ms < 1000) return `${decimal(ms, 6)}ms`
   const hours = Math.floor(ms / 3_600_000)
   const minutes = Math.floor((ms % 3_600_000) / 60_000)
   const seconds = (ms % 60_000) / 1000
-  return `${hours > 0 ? `${hours}h` : ''}${minutes > 0 ? `${minutes}m` : ''}${seconds > 0 ? `${decimal(seconds)}s` : ''}`
+  return `${hours > 0 ? `${hours}h` : ''}${minutes > 0 ? `${minutes}m` : ''}${seconds > 0 ? `${decimal(seconds, 9)}s` : ''}`
 }
 
-/** No exponents, nanoseconds at the finest. */
-const decimal = (number: number): string =>
-  Number.isInteger(number) ? String(number) : number.toFixed(6).replace(/\.?0+$/, '')
+/** No exponents; the digits are those that count nanoseconds. */
+const decimal = (number: number, digits: number): string =>
+  Number.isInteger(number) ? String(number) : number.toFixed(digits).replace(/\.?0+$/, '')

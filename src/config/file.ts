@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { join, relative, resolve } from 'node:path'
+import { dirname, join, relative, resolve } from 'node:path'
 import { type ErrorCode, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import type { Layer } from './layer.ts'
 import type { Path, Problem } from './problem.ts'
@@ -7,6 +7,7 @@ import type { Path, Problem } from './problem.ts'
 export interface ConfigFile extends Layer {
   /** As it is shown: relative to the working directory when it is inside. */
   readonly name: string
+  readonly directory: string
   readonly problems: readonly Problem[]
   /** The text is no YAML mapping at all: `values` is empty and says nothing. */
   readonly unreadable: boolean
@@ -25,18 +26,18 @@ export async function readConfigFile(path: string, cwd: string): Promise<ConfigF
   const inside = relative(cwd, file)
   const name = inside.startsWith('..') ? file : inside
   try {
-    return parseYaml(await readFile(file, 'utf8'), name)
+    return parseYaml(await readFile(file, 'utf8'), name, dirname(file))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === undefined) throw error
     if (code === 'ENOENT' || code === 'ENOTDIR') return null
     const problem = { key: null, where: name, message: `the file cannot be read (${code}).` }
-    return { name, values: {}, where: () => name, problems: [problem], unreadable: true }
+    return { name, directory: dirname(file), values: {}, where: () => name, problems: [problem], unreadable: true }
   }
 }
 
 /** Reads YAML 1.2. Messages never hold a part of the text, which may be a secret. */
-export function parseYaml(text: string, name: string): ConfigFile {
+export function parseYaml(text: string, name: string, directory: string): ConfigFile {
   const lines = new LineCounter()
   const document = parseDocument(text, { lineCounter: lines, prettyErrors: false, stringKeys: true, logLevel: 'error' })
   const root = document.contents
@@ -60,7 +61,7 @@ export function parseYaml(text: string, name: string): ConfigFile {
     unreadable = true
   }
   const values: Record<string, unknown> = unreadable || empty ? {} : document.toJS()
-  return { name, values, problems, unreadable, where: path => at(offsetOf(root, path)) }
+  return { name, directory, values, problems, unreadable, where: path => at(offsetOf(root, path)) }
 }
 
 /** Where the deepest part of the path stands that is there: a key, or an item of a list. */

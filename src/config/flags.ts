@@ -57,8 +57,12 @@ const flags: Readonly<Partial<Record<Key, readonly [letter: string, kind: Kind, 
   license: ['', 'text', 'not needed'],
 }
 
-/** Adds `--config` and a flag for each key of one value. */
+/** Flags of the 0.x hub that have gone: accepted here, to be refused with a word on what to do instead. */
+const retired: Readonly<Record<string, string>> = { acme_hosts: 'o', acme_cert_dir: 'E', metrics: 'm', tcsz: '' }
+
+/** Adds `--config` and a flag for each key of one value. `-dX` means `-d -X`, as it did. */
 export function addConfigOptions(command: Command): Command {
+  command.combineFlagAndOptionalValue(false)
   command.option(
     '--config <file>',
     'the configuration (default: mercure.yaml here, in ~/.config/mercure or /etc/mercure)',
@@ -70,6 +74,9 @@ export function addConfigOptions(command: Command): Command {
     const value = kind === 'switch' ? '[boolean]' : kind === 'list' ? '<value...>' : '<value>'
     command.addOption(new Option(`${letter === '' ? '' : `-${letter}, `}${longName(key)} ${value}`, description))
   }
+  for (const [key, letter] of Object.entries(retired)) {
+    command.addOption(new Option(`${letter === '' ? '' : `-${letter}, `}${longName(key)} [value]`).hideHelp())
+  }
   return command
 }
 
@@ -77,7 +84,7 @@ export function addConfigOptions(command: Command): Command {
 export function readFlags(command: Command): Flags {
   const given = command.opts<Record<string, unknown>>()
   const values: Record<string, unknown> = {}
-  for (const key of keys) {
+  for (const key of [...keys, ...Object.keys(retired)]) {
     const value = given[new Option(longName(key)).attributeName()]
     if (value !== undefined) values[key] = Array.isArray(value) ? value.join(' ') : value
   }

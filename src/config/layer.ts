@@ -5,6 +5,17 @@ export interface Layer {
   readonly values: Readonly<Record<string, unknown>>
   /** `mercure.yaml:12`, `environment variable ADDR`, `--addr` */
   where(path: Path): string
+  /** Where relative names of files start; absent: in the working directory. */
+  readonly directory?: string
+}
+
+/** Sources laid over each other. */
+export interface Sources {
+  readonly values: Readonly<Record<string, unknown>>
+  /** Where the value stands that counts; null: it is not set. */
+  where(path: Path): string | null
+  /** Where file names of a key start; `undefined`: in the working directory. */
+  directory(key: string): string | undefined
 }
 
 /** Keys that say the same thing in different ways: a source that sets one of them sets aside what weaker sources say of the others. */
@@ -16,7 +27,7 @@ const alternatives: readonly (readonly string[])[] = [
 ]
 
 /** Lays sources over each other, the strongest last. */
-export function merge(layers: readonly Layer[]): Layer {
+export function merge(layers: readonly Layer[]): Sources {
   const values: Record<string, unknown> = {}
   const owners = new Map<string, Layer>()
   for (const layer of layers) {
@@ -34,7 +45,11 @@ export function merge(layers: readonly Layer[]): Layer {
       owners.set(key, layer)
     }
   }
-  return { values, where: path => owners.get(String(path[0]))?.where(path) ?? '' }
+  return {
+    values,
+    where: path => owners.get(String(path[0]))?.where(path) ?? null,
+    directory: key => owners.get(key)?.directory,
+  }
 }
 
 /** `key:` with nothing behind it. */

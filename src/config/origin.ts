@@ -16,6 +16,7 @@ export function parseOrigin(text: string): string {
   const web = scheme === 'http' || scheme === 'https'
   if (host === '' && (web || port !== undefined))
     throw invalid(`${quote(text)} has no host; write it like https://example.com.`)
+  if (Number(port) > 65535) throw invalid(`${quote(text)}: the port must be a number up to 65535.`)
   if (text.split('*').length > 2) throw invalid(`${quote(text)} has more than one "*"; an origin may hold one.`)
   const ascii = host === '' || host.startsWith('[') ? host : domainToASCII(host)
   if (ascii === '' && host !== '') throw invalid(`${quote(text)}: "${host}" is not a host name.`)

@@ -1,4 +1,6 @@
-/** A key of the configuration and the way into it: `['issuers', 0, 'publisher']`. Empty: the configuration as a whole. */
+import { HubError } from '../errors.ts'
+
+/** A key of the configuration and the way into it: `['issuers', 0, 'publisher']`. */
 export type Path = readonly (string | number)[]
 
 /** One thing that keeps the hub from starting. Holds no secret. */
@@ -17,9 +19,21 @@ export interface Problem {
  */
 export type Report = (path: Path, message: string, causes?: readonly string[]) => void
 
+/** A configuration that no hub starts with. The message has a line for each problem. */
+export class ConfigurationError extends HubError {
+  readonly problems: readonly Problem[]
+
+  constructor(found: readonly Problem[]) {
+    const lines = new Map(found.map(problem => [formatProblem(problem), problem]))
+    const count = lines.size === 1 ? 'a problem' : `${lines.size} problems`
+    super('configuration_invalid', [`The configuration has ${count}:`, ...lines.keys()].join('\n  '))
+    this.problems = [...lines.values()]
+  }
+}
+
 /** `issuers[0].publisher` */
 export const formatPath = (path: Path): string =>
   path.map((part, at) => (typeof part === 'number' ? `[${part}]` : at === 0 ? part : `.${part}`)).join('')
 
-export const formatProblem = ({ key, where, message }: Problem): string =>
+const formatProblem = ({ key, where, message }: Problem): string =>
   `${[key, where && (key === null ? where : `(${where})`)].filter(Boolean).join(' ')}: ${message}`

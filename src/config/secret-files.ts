@@ -9,10 +9,15 @@ import type { Settings } from './schema.ts'
 /**
  * Reads the files that the `…_file` keys name into the keys that they stand for, less one line break at the end.
  * The certificate's files get absolute names and are only tried.
- * @param directory where relative names start
+ * @param directoryOf where relative names start that are the value of a key
  */
-export async function readFiles(settings: Settings, directory: string, report: Report): Promise<void> {
+export async function readFiles(
+  settings: Settings,
+  directoryOf: (key: string) => string,
+  report: Report,
+): Promise<void> {
   const read = async (path: Path, file: string): Promise<string | null> => {
+    const directory = directoryOf(String(path[0]))
     try {
       return await readFile(resolve(directory, file), 'utf8')
     } catch (error) {
@@ -50,7 +55,7 @@ export async function readFiles(settings: Settings, directory: string, report: R
   for (const key of ['cert_file', 'key_file'] as const) {
     const file = settings[key]
     if (file === null) continue
-    settings[key] = resolve(directory, file)
+    settings[key] = resolve(directoryOf(key), file)
     await read([key], file)
   }
 }

@@ -1,4 +1,4 @@
-import { Hono, type MiddlewareHandler } from 'hono'
+import { type Handler, Hono } from 'hono'
 import { HubError } from '../errors.ts'
 import { subscriptionsPath } from '../protocol/subscription.ts'
 import { hubPath } from '../protocol/topic.ts'
@@ -7,9 +7,10 @@ import { preflightHeaders } from './cors.ts'
 import { livenessHandler, readinessHandler } from './health.ts'
 import { type MetadataValues, metadataPath, protectedResourceMetadata } from './metadata.ts'
 import { type Figures, metricsHandler } from './metrics.ts'
+import type { AllowedOrigins } from './origin.ts'
 import { answerProblem, type RefusalObserver } from './problem.ts'
 import { publishHandler } from './publish.ts'
-import type { RequestOptions } from './request.ts'
+import { type RequestOptions, splitTarget } from './request.ts'
 import { type SubscribeOptions, subscribeHandler } from './subscribe.ts'
 import { subscriptionsHandler } from './subscriptions.ts'
 import { addWelcome } from './welcome.ts'
@@ -26,15 +27,17 @@ export interface AppOptions extends RequestOptions, SubscribeOptions, RefusalObs
 /** The hub's routes. Handlers answer, or throw a HubError, which is answered in one place. */
 export function createApp(options: AppOptions): Hono<Environment> {
   const { hub, authenticator, corsAllowedOrigins, metrics } = options
-  const app = new Hono<Environment>()
+  const app = new Hono<Environment>({ getPath: (_request, options) => splitTarget(options?.env?.incoming.url).path })
   app.onError((error, c) => answerProblem(error, c, options))
   app.notFound(c => answerProblem(new HubError('not_found', 'There is nothing at this path.'), c, options))
   app.use(prepareRequest(options))
 
-  const preflight: MiddlewareHandler<Environment> = async c =>
-    c.body(null, 204, { ...c.get('request').answerHeaders, ...preflightHeaders })
+  const preflight = (allowed: AllowedOrigins): Handler<Environment> => {
+    return c =>
+      c.body(null, 204, { ...c.get('request').answerHeaders, ...preflightHeaders(c.req.header('Origin'), allowed) })
+  }
   const only = (path: string, methods: string) => {
-    if (corsAllowedOrigins !== undefined) app.options(path, preflight)
+    if (corsAllowedOrigins !== undefined) app.options(path, preflight(corsAllowedOrigins))
     app.all(path, c => {
       const answer = answerProblem(new HubError('method_not_allowed', `This path knows ${methods}.`), c, options)
       answer.headers.set('Allow', methods)

@@ -46,6 +46,8 @@ function readBody(request: IncomingMessage | Http2ServerRequest, maxBytes: numbe
     return new HubError('body_too_large', `The body has more than ${maxBytes} bytes (max_request_body_size).`)
   }
   return new Promise((resolve, reject) => {
+    const cutOff = (cause?: Error) =>
+      reject(new HubError('body_malformed', 'The connection closed before the body was complete.', { cause }))
     if (Number(request.headers['content-length']) > limit) return reject(tooLarge())
     const chunks: Buffer[] = []
     let length = 0
@@ -56,10 +58,9 @@ function readBody(request: IncomingMessage | Http2ServerRequest, maxBytes: numbe
         chunks.push(chunk)
       })
       .on('end', () => resolve(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, length)))
-      .on('error', reject)
+      .on('error', cutOff)
       .on('close', () => {
-        if (request.complete) return
-        reject(new HubError('body_malformed', 'The connection closed before the body was complete.'))
+        if (!request.complete) cutOff()
       })
   })
 }

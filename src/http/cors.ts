@@ -21,9 +21,14 @@ export function corsHeaders(origin: string | undefined, allowed: AllowedOrigins)
   }
 }
 
-/** What a preflight is told besides. */
-export const preflightHeaders: Record<string, string> = {
-  'Access-Control-Allow-Methods': allowedMethods,
-  'Access-Control-Allow-Headers': allowedHeaders,
-  'Access-Control-Max-Age': preflightSeconds,
+/** The answer to a preflight: what pages of an allowed origin may send. Others are told nothing, and their browsers go no further. */
+export function preflightHeaders(origin: string | undefined, allowed: AllowedOrigins): Record<string, string> {
+  const headers = corsHeaders(origin, allowed)
+  if (!('Access-Control-Allow-Origin' in headers)) return headers
+  return {
+    ...headers,
+    'Access-Control-Allow-Methods': allowedMethods,
+    'Access-Control-Allow-Headers': allowedHeaders,
+    'Access-Control-Max-Age': preflightSeconds,
+  }
 }

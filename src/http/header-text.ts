@@ -8,6 +8,9 @@ export const headerValue = (text: string): string =>
     .toString('latin1')
     .replace(/[\0-\x1f\x7f]/g, percentEncode)
 
+/** Text as a quoted-string (RFC 9110, section 5.6.4). */
+export const quotedString = (text: string): string => `"${headerValue(text).replace(/["\\]/g, '\\$&')}"`
+
 /** Text as an entity tag's opaque part (RFC 9110, section 8.8.3), with what may not stand in it percent-encoded. */
 export const entityTagText = (text: string): string =>
   Buffer.from(text, 'utf8')

@@ -11,6 +11,7 @@ type Status = ContentfulStatusCode | { readonly [generation in Generation]: Cont
 
 /** Every refusal's status. The compiler refuses a code without a row. */
 const statusOf: { readonly [code in ErrorCode]: Status } = {
+  request_malformed: 400,
   body_malformed: 400,
   body_too_large: 413,
   misdirected_request: 421,

@@ -9,7 +9,7 @@ import type { TLSSocket } from 'node:tls'
 export function requestOrigin(request: IncomingMessage | Http2ServerRequest, useForwardedHeaders: boolean): string {
   const { headers } = request
   let scheme = (request.socket as TLSSocket).encrypted === true ? 'https' : 'http'
-  let host = headers[':authority'] ?? headers.host ?? 'localhost'
+  let host = (headers[':authority'] ?? headers.host) || 'localhost'
   if (useForwardedHeaders) {
     const forwarded = firstElement(headers.forwarded)
     scheme = firstElement(headers['x-forwarded-proto']) ?? parameter(forwarded, 'proto') ?? scheme

@@ -23,7 +23,7 @@ export interface RequestOptions {
 }
 
 /** Sent with every answer. */
-const securityHeaders: Record<string, string> = {
+export const securityHeaders: Record<string, string> = {
   'X-Frame-Options': 'DENY',
   'X-Content-Type-Options': 'nosniff',
   'X-XSS-Protection': '1; mode=block',
@@ -46,11 +46,10 @@ export class HubRequest implements AuthenticationRequest {
   #query: Form | undefined
 
   constructor(incoming: IncomingMessage | Http2ServerRequest, options: RequestOptions) {
-    const target = incoming.url ?? '/'
-    const question = target.indexOf('?')
     this.method = incoming.method ?? 'GET'
-    this.path = question === -1 ? target : target.slice(0, question)
-    this.search = question === -1 ? '' : target.slice(question + 1)
+    const { path, search } = splitTarget(incoming.url)
+    this.path = path
+    this.search = search
     this.origin = requestOrigin(incoming, options.useForwardedHeaders)
     this.answerHeaders =
       options.corsAllowedOrigins === undefined
@@ -99,4 +98,13 @@ export class HubRequest implements AuthenticationRequest {
   get compile(): CompileMatcher {
     return this.#options.compileFor(this.#options.authenticator.resourceOf(this))
   }
+}
+
+/** Path and query of a request's target, as they were sent; its absolute form (RFC 9112, section 3.2.2) says the same. */
+export function splitTarget(target = '/'): { path: string; search: string } {
+  const relative = target.startsWith('/') ? target : target.replace(/^https?:\/\/[^/?#]*/i, '')
+  const question = relative.indexOf('?')
+  return question === -1
+    ? { path: relative, search: '' }
+    : { path: relative.slice(0, question), search: relative.slice(question + 1) }
 }

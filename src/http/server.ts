@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http'
-import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2'
+import { createSecureServer, Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { HubError } from '../errors.ts'
 
@@ -15,6 +15,8 @@ export interface ServerOptions {
     request: IncomingMessage | Http2ServerRequest,
     response: ServerResponse | Http2ServerResponse,
   ) => Promise<void> | void
+  /** The key of the configuration that says where to listen, for messages. */
+  readonly setting: string
   /** Empty: all addresses. */
   readonly host: string
   /** 0: any free port. */
@@ -25,6 +27,8 @@ export interface ServerOptions {
   readonly readTimeoutMs: number
   /** Its head within this one. */
   readonly readHeaderTimeoutMs: number
+  /** Called with errors of a server that listens: it goes on, though connections may be refused (no more file descriptors). */
+  readonly failed: (error: Error) => void
 }
 
 export interface HubServer {
@@ -36,6 +40,12 @@ export interface HubServer {
 
 /** Node looks only so often which requests have taken too long (its default is 30 s, many times the limits themselves). */
 const checkIntervalMs = 500
+/** While closing, connections whose answer has left are looked for this often. */
+const closingIntervalMs = 50
+/** Room for a token of 64 KiB, or 1,000 topics in a URL; Node's default is 16 KiB. */
+const maxHeadBytes = 256 * 1024
+/** A session of HTTP/2 in which nothing has happened for so long takes no new streams, and ends with its last one. */
+const idleSessionMs = 60_000
 
 /** @throws HubError `configuration_invalid` where the address or the certificate cannot be used */
 export async function openServer(options: ServerOptions): Promise<HubServer> {
@@ -46,27 +56,42 @@ export async function openServer(options: ServerOptions): Promise<HubServer> {
     socket.once('close', () => sockets.delete(socket))
   })
   await listen(server, options)
+  server.on('error', options.failed)
   const { address, port } = server.address() as AddressInfo
   const host = options.host === '' ? address : options.host
   return {
-    url: `${options.tls === null ? 'http' : 'https'}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    url: `${options.tls === null ? 'http' : 'https'}://${bracket(host)}:${port}`,
     close: graceMs => closeServer(server, sockets, graceMs),
   }
 }
 
 async function createServer({ listener, tls, readTimeoutMs, readHeaderTimeoutMs }: ServerOptions): Promise<Server> {
-  const timeouts = {
+  const options = {
     requestTimeout: readTimeoutMs,
-    headersTimeout: readHeaderTimeoutMs,
+    // Node wants the part to be no longer than the whole.
+    headersTimeout: readTimeoutMs === 0 ? readHeaderTimeoutMs : Math.min(readHeaderTimeoutMs, readTimeoutMs),
     connectionsCheckingInterval: checkIntervalMs,
+    maxHeaderSize: maxHeadBytes,
     noDelay: true,
     // Two Authorization headers must be seen as two, and refused.
     joinDuplicateHeaders: false,
   }
-  if (tls === null) return createHttpServer(timeouts, listener as RequestListener)
+  if (tls === null) return createHttpServer(options, listener as RequestListener)
   const [cert, key] = await Promise.all([readPem(tls.certFile, 'cert_file'), readPem(tls.keyFile, 'key_file')])
   try {
-    const server = createSecureServer({ ...timeouts, cert, key, allowHTTP1: true }, listener)
+    const server = createSecureServer({
+      ...options,
+      cert,
+      key,
+      allowHTTP1: true,
+      settings: { maxHeaderListSize: maxHeadBytes },
+      ...(readHeaderTimeoutMs === 0 ? {} : { handshakeTimeout: readHeaderTimeoutMs }),
+    })
+    server.on('session', (session: ServerHttp2Session) => session.setTimeout(idleSessionMs, () => session.close()))
+    server.on('request', (request, response) => {
+      if (request instanceof Http2ServerRequest) limitBody(request, readTimeoutMs)
+      return listener(request, response)
+    })
     return server as unknown as Server
   } catch (cause) {
     throw new HubError(
@@ -77,6 +102,17 @@ async function createServer({ listener, tls, readTimeoutMs, readHeaderTimeoutMs 
   }
 }
 
+/** What `requestTimeout` is to HTTP/1.1. */
+function limitBody({ stream }: Http2ServerRequest, readTimeoutMs: number): void {
+  if (readTimeoutMs === 0 || stream.endAfterHeaders) return
+  const timer = setTimeout(() => {
+    if (!stream.headersSent) stream.respond({ ':status': 408 }, { endStream: true })
+    stream.close()
+  }, readTimeoutMs)
+  const stop = () => clearTimeout(timer)
+  stream.once('end', stop).once('close', stop)
+}
+
 async function readPem(file: string, option: string): Promise<Buffer> {
   try {
     return await readFile(file)
@@ -85,32 +121,44 @@ async function readPem(file: string, option: string): Promise<Buffer> {
   }
 }
 
-function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
+const listenFailures: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'another process listens there',
+  EACCES: 'not permitted (ports below 1024 need a privilege)',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'this name has no address',
+}
+
+function listen(server: Server, { setting, host, port }: ServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (cause: NodeJS.ErrnoException) => {
-      const where = `${host}:${port}`
-      const reason =
-        cause.code === 'EADDRINUSE'
-          ? 'another process listens there'
-          : cause.code === 'EACCES'
-            ? 'not permitted'
-            : cause.message
-      reject(new HubError('configuration_invalid', `addr: cannot listen on ${where}: ${reason}.`, { cause }))
+    const fail = (cause: NodeJS.ErrnoException) => {
+      const where = `${bracket(host)}:${port}`
+      const reason = listenFailures[cause.code ?? ''] ?? cause.message
+      reject(new HubError('configuration_invalid', `${setting}: cannot listen on ${where}: ${reason}.`, { cause }))
+    }
+    server.once('error', fail)
+    server.listen({ port, ...(host === '' ? {} : { host }), backlog: 4096 }, () => {
+      server.off('error', fail)
+      resolve()
     })
-    server.listen({ port, ...(host === '' ? {} : { host }), backlog: 4096 }, resolve)
   })
 }
+
+const bracket = (host: string): string => (host.includes(':') ? `[${host}]` : host)
 
 function closeServer(server: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   return new Promise(resolve => {
     const cut = setTimeout(() => {
       for (const socket of sockets) socket.destroy()
     }, graceMs)
+    // Those that are busy now are idle when their answer has left, which Node does not look for by itself.
+    const again = setInterval(() => server.closeIdleConnections(), closingIntervalMs)
     server.close(() => {
       clearTimeout(cut)
+      clearInterval(again)
       resolve()
     })
-    server.closeIdleConnections?.()
+    // Browsers open connections in advance: Node does not count those as idle.
+    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
   })
 }
 

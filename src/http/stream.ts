@@ -171,6 +171,7 @@ export class Stream implements Sink, Sleeper {
   #finish(reason: EndReason): void {
     if (this.#ended) return
     this.#ended = true
+    this.#options.wheel.cancel(this)
     this.#resolveDrained?.()
     this.#options.onEnd(reason)
   }

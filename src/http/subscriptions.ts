@@ -13,7 +13,8 @@ import {
 import { hubPath } from '../protocol/topic.ts'
 import { requireReader } from './authorize.ts'
 import type { Environment } from './context.ts'
-import { entityTagText, headerValue } from './header-text.ts'
+import { namesTag } from './entity-tag.ts'
+import { entityTagText, headerValue, quotedString } from './header-text.ts'
 
 export interface SubscriptionsOptions {
   readonly hub: Hub
@@ -38,21 +39,24 @@ export function subscriptionsHandler(options: SubscriptionsOptions): Handler<Env
     const grant = await request.authenticate('subscriber')
     const preferred = grant?.generation ?? generationFromAccept(c.req.header('Accept'), accepted)
     const uri = search === '' ? path : `${path}?${search}`
-    if (needsToken) requireReader(grant, preferred, [path, uri])
+    // 0.x asks for the address with its query; its clients' tokens may name either.
+    if (needsToken) requireReader(grant, preferred, grant?.generation === '0.x' ? [path, uri] : [path])
     const question = readPath(path, preferred, options)
     const { lastEventId } = hub
     const { generation } = question
     const headers = { ...request.answerHeaders, ...documentHeaders(generation, lastEventId) }
-    if (c.req.header('If-None-Match') === headers.ETag) return c.body(null, 304, headers)
-    if ('item' in question) {
-      return c.body(formatDocument(subscriptionDocument(question.item, { lastEventId })), 200, headers)
-    }
-    const items = presence.list(question.collection)
-    return c.body(
-      formatDocument(collectionDocument(generation, generation === '0.x' ? uri : path, items, lastEventId)),
-      200,
-      headers,
-    )
+    if (namesTag(c.req.header('If-None-Match'), headers.ETag)) return c.body(null, 304, headers)
+    const document =
+      'item' in question
+        ? subscriptionDocument(question.item, { lastEventId })
+        : collectionDocument(
+            generation,
+            generation === '0.x' ? uri : path,
+            presence.list(question.collection),
+            lastEventId,
+          )
+    // As bytes: Node writes the headers of an answer together with a body that is a string, and then both as UTF-8.
+    return c.body(utf8.encode(formatDocument(document)), 200, headers)
   }
 }
 
@@ -82,7 +86,7 @@ function readPath(path: string, preferred: Generation, { presence, accepted }: S
     const pattern = decodeSegment(second ?? '')
     return { generation: '1.0', collection: s => s.kind === kind && s.pattern === pattern }
   }
-  if (segments.length === 1 && accepted.includes('0.x')) {
+  if (segments.length === 1 && first !== '' && accepted.includes('0.x')) {
     const topic = formDecode(first)
     return { generation: '0.x', collection: s => s.kind === 'topic' && s.pattern === topic }
   }
@@ -128,12 +132,14 @@ function generationFromAccept(accept: string | undefined, accepted: readonly Gen
 }
 
 /** The type, the entity tag and, in 1.0, from where to follow the changes. The newest event id stands for the state of the list. */
-function documentHeaders(generation: Generation, lastEventId: string): Record<string, string> {
+function documentHeaders(generation: Generation, lastEventId: string) {
   if (generation === '0.x') return { 'Content-Type': 'application/ld+json', ETag: headerValue(lastEventId) }
-  const cursor = entityTagText(lastEventId)
+  const cursor = quotedString(lastEventId)
   return {
     'Content-Type': 'application/json',
-    ETag: `"${cursor}"`,
-    Link: `<${hubPath}>; rel="mercure"; last-event-id="${cursor}"; type="mercure"; content-type="application/json"`,
+    ETag: `"${entityTagText(lastEventId)}"`,
+    Link: `<${hubPath}>; rel="mercure"; last-event-id=${cursor}; type="mercure"; content-type="application/json"`,
   }
 }
+
+const utf8 = new TextEncoder()

@@ -13,7 +13,7 @@ const slotCount = 1024
  */
 export class TimerWheel {
   readonly #tickMs: number
-  readonly #slots: Sleeper[][] = Array.from({ length: slotCount }, () => [])
+  readonly #slots: (Set<Sleeper> | undefined)[] = new Array(slotCount)
   #tick: number
   #timer: NodeJS.Timeout | undefined
   #asleep = 0
@@ -35,14 +35,24 @@ export class TimerWheel {
     const furthest = this.#tick + slotCount - 1
     const tick = Math.min(Math.max(Math.ceil(at / this.#tickMs), this.#tick + 1), furthest)
     if (sleeper.wakesAt <= tick) return
+    this.cancel(sleeper)
     sleeper.wakesAt = tick
-    this.#slots[tick % slotCount]!.push(sleeper)
+    const index = tick % slotCount
+    const slot = this.#slots[index]
+    if (slot === undefined) this.#slots[index] = new Set([sleeper])
+    else slot.add(sleeper)
     this.#asleep++
+  }
+
+  /** Forgets a sleeper that is not to be woken any more, and with it all that it holds. */
+  cancel(sleeper: Sleeper): void {
+    if (this.#slots[sleeper.wakesAt % slotCount]?.delete(sleeper)) this.#asleep--
+    sleeper.wakesAt = Number.POSITIVE_INFINITY
   }
 
   close(): void {
     this.#pause()
-    for (const slot of this.#slots) slot.length = 0
+    this.#slots.fill(undefined)
     this.#asleep = 0
   }
 
@@ -73,13 +83,13 @@ export class TimerWheel {
   }
 
   #wakeSlot(index: number): void {
-    const due = this.#slots[index]!
-    if (due.length === 0) return
-    this.#slots[index] = []
-    this.#asleep -= due.length
+    const due = this.#slots[index]
+    if (due === undefined) return
+    this.#slots[index] = undefined
+    this.#asleep -= due.size
     const { now } = this
     for (const sleeper of due) {
-      // Entered again for an earlier time since: this entry is stale.
+      // Cancelled by one that was woken before it.
       if (sleeper.wakesAt > this.#tick) continue
       sleeper.wakesAt = Number.POSITIVE_INFINITY
       const next = sleeper.wake(now)

@@ -5,8 +5,6 @@ import { assemble } from './program.ts'
 
 /** A compiled expression. Immutable. */
 export interface Language {
-  /** Every member begins with this text. */
-  readonly prefix: string
   /** Every text of ASCII characters is a member. */
   readonly everything: boolean
   /** The memory that it holds, roughly, in bytes. */
@@ -20,13 +18,13 @@ export function compileLanguage(expression: Expression): Language {
   const items = flatten(expression)
   const prefix = items[0]?.kind === 'text' ? items[0].text : ''
   const rest = prefix === '' ? items : items.slice(1)
-  const everything = prefix === '' && rest.length === 1 && isAnything(rest[0]!)
-  if (rest.length === 0) return { prefix, everything, weight: prefix.length, has: text => text === prefix }
+  if (rest.length === 0) return { everything: false, weight: prefix.length, has: text => text === prefix }
 
+  const everything = prefix === '' && rest.length === 1 && isAnything(rest[0]!)
   const { recognise, weight } = compileRest(rest)
   const has: Language['has'] =
     prefix === '' ? text => recognise(text, 0) : text => text.startsWith(prefix) && recognise(text, prefix.length)
-  return { prefix, everything, weight: prefix.length + weight, has }
+  return { everything, weight: prefix.length + weight, has }
 }
 
 function compileRest(items: readonly Expression[]): { recognise: Recognise; weight: number } {

@@ -33,7 +33,7 @@ export interface Matcher {
 /** @throws HubError `matcher_invalid`, `matcher_too_long`, `matcher_too_complex` */
 export type CompileMatcher = (kind: MatcherKind, pattern: string) => Matcher
 
-/** In UTF-8. Of 0.x selectors, which have no documented limit, it bounds the templates; exact topics may be longer. */
+/** In UTF-8. Generation 0.x names no limit: there it holds for selectors with a `{`, and exact topics may be longer. */
 export const maxPatternBytes = 4096
 
 /** Base of relative topics and patterns where the hub's URL is not known. */
@@ -83,26 +83,20 @@ const weightOfMatcher = 256
 type UrlOf = (topic: string) => TopicUrl | null
 
 function compile(kind: MatcherKind, pattern: string, base: string, urlOf: UrlOf): Compiled {
-  if (kind !== 'topic') checkValue(pattern)
+  const isTemplate = kind === 'topic' && pattern.includes('{')
+  if (kind !== 'topic' || isTemplate) checkLength(pattern)
+  if (kind !== 'topic') checkCharacters(pattern)
   if (pattern === '*') return compiled(kind, pattern, { everything: true, matches: () => true })
   if (kind === 'urlpattern') {
     const { matches, weight } = compileUrlPattern(pattern, base)
-    return compiled(kind, pattern, {
-      weight,
-      matches: topic => {
-        const url = urlOf(topic)
-        return url !== null && matches(url)
-      },
-    })
+    const matchesUrl = (url: TopicUrl | null) => url !== null && matches(url)
+    return compiled(kind, pattern, { weight, matches: topic => matchesUrl(urlOf(topic)) })
   }
-  const template = kind === 'topic' && pattern.includes('{') ? parseUriTemplate(pattern) : null
+  const template = isTemplate ? parseUriTemplate(pattern) : null
   if (template === null) return compiled(kind, pattern, { exact: true, matches: topic => topic === pattern })
-  checkLength(pattern)
   const { has, weight } = compileLanguage(template)
-  return compiled(kind, pattern, {
-    weight,
-    matches: topic => topic === pattern || (topic.length <= maxPatternTopicLength && has(topic)),
-  })
+  const matches = (topic: string) => topic === pattern || (topic.length <= maxPatternTopicLength && has(topic))
+  return compiled(kind, pattern, { weight, matches })
 }
 
 interface Behaviour {
@@ -118,18 +112,15 @@ function compiled(kind: MatcherKind, pattern: string, behaviour: Behaviour): Com
   return { matcher: { kind, generation, pattern, everything, exact, matches }, weight: weight + weightOfMatcher }
 }
 
-/** The rules of generation 1.0. The empty value is an exact matcher like any other. */
-function checkValue(pattern: string): void {
-  checkLength(pattern)
+function checkLength(pattern: string): void {
+  if (pattern.length > maxPatternBytes || new TextEncoder().encode(pattern).length > maxPatternBytes)
+    throw new HubError('matcher_too_long', `A matcher is longer than ${maxPatternBytes} bytes.`)
+}
+
+function checkCharacters(pattern: string): void {
   if (hasForbiddenCharacters(pattern))
     throw new HubError(
       'matcher_invalid',
-      'A matcher has a control or format character (zero width, bidirectional), or is not valid UTF-8.',
+      'A matcher contains a control or format character (such as zero width or bidirectional ones), or is not valid UTF-8.',
     )
-}
-
-/** @throws HubError `matcher_too_long` */
-function checkLength(pattern: string): void {
-  const isLong = pattern.length > maxPatternBytes || new TextEncoder().encode(pattern).length > maxPatternBytes
-  if (isLong) throw new HubError('matcher_too_long', `A matcher is longer than ${maxPatternBytes} bytes.`)
 }

@@ -51,7 +51,8 @@ export function parseComponent(pattern: string, syntax: ComponentSyntax): Expres
   /** `:name`, `(regexp)`, `:name(regexp)` or `*`. */
   function takeMatcher(): Expression | undefined {
     const name = take('name')
-    if (name !== undefined && names.has(name)) throw invalidPattern(`":${name}" stands for two groups of one component`)
+    if (name !== undefined && names.has(name))
+      throw invalidPattern(`":${shorten(name)}" stands for two groups of one component`)
     if (name !== undefined) names.add(name)
     const source = take('regexp')
     if (source !== undefined) return parseRegexp(source)
@@ -61,7 +62,7 @@ export function parseComponent(pattern: string, syntax: ComponentSyntax): Expres
 
   function literal(characters: string): Expression {
     const canonical = characters === '' ? '' : syntax.canonicalise(characters)
-    if (canonical === null) throw invalidPattern(`"${characters}" cannot stand in this part of a URL`)
+    if (canonical === null) throw invalidPattern(`"${shorten(characters)}" cannot stand in this part of a URL`)
     return text(canonical)
   }
 
@@ -108,7 +109,7 @@ export function parseComponent(pattern: string, syntax: ComponentSyntax): Expres
   return sequence(...parts)
 }
 
-export function invalidPattern(reason: string): HubError {
+function invalidPattern(reason: string): HubError {
   return new HubError('matcher_invalid', `The value is not a URL Pattern: ${reason}.`)
 }
 
@@ -121,4 +122,9 @@ function whyUnexpected({ value }: Token): string {
 function whyNotClosed({ kind, value }: Token): string {
   if (kind === 'end') return 'a { is not closed; a literal one is written \\{'
   return `"${value}" cannot follow what stands before it in the braces, which hold literals around at most one group`
+}
+
+/** A client's text in a message. */
+function shorten(characters: string): string {
+  return characters.length > 50 ? `${characters.slice(0, 50)}…` : characters
 }

@@ -206,13 +206,14 @@ function readProperty(reader: Reader, letter: string): AsciiSet {
   const plain = name !== '' && [...name].every(character => isMember(wordCharacters, character) || character === '=')
   // These match sequences of characters
   const strings = name.startsWith('RGI_') || name === 'Basic_Emoji' || name === 'Emoji_Keycap_Sequence'
-  if (!plain || strings) throw invalidRegexp(`\\${letter}{${name}} is not a property of single characters`)
+  if (!plain || strings)
+    throw invalidRegexp(`\\${letter} does not stand before the name of a property of single characters`)
   reader.at = end + 1
   let character: RegExp
   try {
     character = new RegExp(`\\${letter}{${name}}`, reader.ignoreCase ? 'iv' : 'v')
   } catch {
-    throw invalidRegexp(`\\${letter}{${name}} is not a Unicode property`)
+    throw invalidRegexp(`\\${letter}{${name.slice(0, 50)}} is not a Unicode property`)
   }
   return asciiSet(code => character.test(String.fromCharCode(code)))
 }

@@ -40,14 +40,14 @@ export function createSubscriptions(
 function subscriptionPath(kind: Matcher['kind'], pattern: string, subscriber: string): string {
   return kind === 'topic'
     ? `${subscriptionsPath}/${formEncode(pattern)}/${formEncode(subscriber)}`
-    : `${subscriptionsPath}/${kind}/${encodeURIComponent(pattern)}/${encodeURIComponent(subscriber)}`
+    : `${subscriptionsPath}/${kind}/${percentEncode(pattern)}/${percentEncode(subscriber)}`
 }
 
-/** `application/x-www-form-urlencoded` of one value, with the unreserved characters of RFC 3986 left as they are. */
-const formEncode = (text: string): string =>
-  encodeURIComponent(text)
-    .replaceAll('%20', '+')
-    .replace(/[!'()*]/g, character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+/** Simple string expansion (RFC 6570, section 3.2.2): everything but unreserved characters, those of URL Patterns included. */
+const percentEncode = (text: string): string =>
+  encodeURIComponent(text).replace(/[!'()*]/g, character => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
+
+const formEncode = (text: string): string => percentEncode(text).replaceAll('%20', '+')
 
 /** One subscription as its generation's document. 0.x shows the last event id in documents of their own, not in events. */
 export function subscriptionDocument(subscription: Subscription, options: { lastEventId?: string } = {}): object {

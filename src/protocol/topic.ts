@@ -20,9 +20,9 @@ export function hasForbiddenCharacters(text: string): boolean {
 
 /**
  * Generation 1.0: the topic, resolved against the hub's URL, has a path in the hub's namespace, whatever its scheme and host.
- * Escapes of characters that need none are the same as the characters.
+ * An escaped character that needs no escape is the same as the character.
  *
- * A topic too long to be matched is not resolved (parsing an authority is not linear): it counts as reserved as soon as it could be.
+ * A topic too long for patterns is not resolved (parsing an authority is not linear) and is reserved as soon as it could be.
  */
 export function isReserved(topic: string, hubUrl: string = unknownHubUrl): boolean {
   if (topic.length > maxPatternTopicLength) return couldBeReserved(topic)
@@ -37,25 +37,15 @@ export function referencesReserved(topic: string): boolean {
   return topic.includes(hubPath)
 }
 
-/** The last segment of the hub's path is in the topic, or the topic has no path of its own. */
+/** It has no path of its own, or the last segment of the hub's path is in it, perhaps escaped. */
 function couldBeReserved(topic: string): boolean {
-  const first = topic.trimStart()[0]
-  return first === '?' || first === '#' || first === undefined || decodeUnreserved(topic).includes('mercure')
+  const isPathless = /^\s*(?:[a-z][a-z0-9+.-]*:)?[?#]/i.test(topic)
+  return isPathless || /(?:m|%6[dD])(?:e|%65)(?:r|%72)(?:c|%63)(?:u|%75)(?:r|%72)(?:e|%65)/.test(topic)
 }
-
-const unreservedByEscape = new Map<string, string>(
-  [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~'].map(character => [
-    `%${character.charCodeAt(0).toString(16)}`,
-    character,
-  ]),
-)
 
 function decodeUnreserved(path: string): string {
-  const [first = '', ...rest] = path.split('%')
-  return first + rest.map(part => decodeFirst(`%${part}`)).join('')
-}
-
-function decodeFirst(part: string): string {
-  const character = unreservedByEscape.get(part.slice(0, 3).toLowerCase())
-  return character === undefined ? part : character + part.slice(3)
+  return path.replace(/%[0-9A-Fa-f]{2}/g, triple => {
+    const character = String.fromCharCode(Number.parseInt(triple.slice(1), 16))
+    return /[A-Za-z0-9\-._~]/.test(character) ? character : triple
+  })
 }

@@ -45,8 +45,8 @@ export function compileUrlPattern(pattern: string, base: string): UrlPattern {
 
   const isSpecial = (protocol: string) => specialSchemes.some(compileComponent('protocol', protocol, false).has)
   const patterns = withBase(splitPattern(pattern, isSpecial), new URL(base))
-  const special = isSpecial(patterns.protocol ?? '*')
-  if (patterns.port && defaultPorts[patterns.protocol ?? ''] === patterns.port) patterns.port = ''
+  const special = isSpecial(patterns.protocol)
+  if (defaultPorts[patterns.protocol] === patterns.port) patterns.port = ''
   if (patterns.search?.startsWith('?')) patterns.search = patterns.search.slice(1)
   if (patterns.hash?.startsWith('#')) patterns.hash = patterns.hash.slice(1)
 
@@ -90,9 +90,9 @@ function syntaxOf(component: Component, pattern: string, special: boolean): Comp
  * A component comes from the base URL if the pattern has neither it nor one before it; a relative path is resolved
  * (URL Pattern Standard, section 3.2). User information is not inherited.
  */
-function withBase(patterns: ComponentPatterns, base: URL): ComponentPatterns {
-  if (patterns.protocol !== undefined) return patterns
-  const whole: ComponentPatterns = { ...patterns, protocol: base.protocol.slice(0, -1) }
+function withBase(patterns: ComponentPatterns, base: URL): ComponentPatterns & { protocol: string } {
+  if (patterns.protocol !== undefined) return { ...patterns, protocol: patterns.protocol }
+  const whole = { ...patterns, protocol: base.protocol.slice(0, -1) }
   if (patterns.hostname !== undefined) return whole
   whole.hostname = escapePattern(base.hostname)
   whole.port = base.port

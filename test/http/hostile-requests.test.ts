@@ -98,8 +98,8 @@ suite('heads', () => {
     {
       name: 'a backslash in the path',
       bytes: () => request('GET /.well-known\\mercure?topic=a HTTP/1.1'),
-      status: 404,
-      code: 'not_found',
+      status: 400,
+      code: 'request_malformed',
     },
     {
       name: 'a path with dots that lead to the hub',
@@ -186,7 +186,7 @@ suite('Host', () => {
       status: 400,
       code: 'matcher_missing',
     },
-    { name: 'empty', bytes: () => get(''), status: 400 },
+    { name: 'empty', bytes: () => get(''), status: 400, code: 'matcher_missing' },
     { name: 'two', bytes: () => get('hub.example', 'evil.example'), status: 400, code: 'request_malformed' },
     { name: 'the same twice', bytes: () => get('hub.example', 'hub.example'), status: 400, code: 'request_malformed' },
     { name: 'with spaces', bytes: () => get('a b'), status: 400, code: 'request_malformed' },
@@ -404,7 +404,7 @@ suite('matchers', () => {
     { name: 'wildcards', query: `match_urlpattern=/${'*a'.repeat(40)}*b`, topic: `/${'a'.repeat(4000)}` },
     {
       name: 'groups',
-      query: `match_urlpattern=/${Array.from({ length: 40 }, (_, i) => `:g${i}a`).join('')}b`,
+      query: `match_urlpattern=/${encodeURIComponent('(.*)a'.repeat(40))}b`,
       topic: `/${'a'.repeat(4000)}`,
     },
     {
@@ -501,10 +501,14 @@ suite('tokens', () => {
       token: async () => `${base64({ alg: 'HS256', crit: ['exp'], exp: 1 })}.${base64(claims)}.${base64({ a: 1 })}`,
       code: 'token_malformed',
     },
-    { name: 'no JSON', token: () => `${'a'.repeat(30)}.${'b'.repeat(30)}.${'c'.repeat(30)}`, code: 'token_malformed' },
+    {
+      name: 'no JSON',
+      token: () => 'bm8gSlNPTg-at-all-1.bm8gSlNPTg-at-all-2.bm8gSlNPTg-at-all-3',
+      code: 'token_malformed',
+    },
     { name: 'a hundred dots', token: () => `a${'.b'.repeat(100)}`, code: 'token_malformed' },
-    { name: 'sixty thousand characters', token: () => `${'a'.repeat(60_000)}.b.c`, code: 'token_malformed' },
-    { name: 'a hundred thousand characters', token: () => `${'a'.repeat(100_000)}.b.c`, code: 'token_malformed' },
+    { name: 'sixty thousand characters', token: () => `${'Zq9'.repeat(20_000)}.b.c`, code: 'token_malformed' },
+    { name: 'a hundred thousand characters', token: () => `${'Zq9'.repeat(35_000)}.b.c`, code: 'token_malformed' },
     {
       name: 'an expired one',
       token: async () =>

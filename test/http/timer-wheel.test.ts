@@ -63,3 +63,31 @@ test('reaches beyond one turn of the wheel', async t => {
   while (waker.times.at(-1) === undefined || waker.times.at(-1)! < start + 120) await once(waker, 'awake')
   assert.ok(waker.times.length >= 2)
 })
+
+test('a sleeper that was cancelled does not wake, not even in the slot that wakes the one who cancels it', async t => {
+  const wheel = new TimerWheel(1)
+  t.after(() => wheel.close())
+  const at = wheel.now + 20
+  const [early, late] = [new Waker(never), new Waker(never)]
+  const canceller = new Waker(() => void wheel.cancel(late))
+  wheel.schedule(early, at - 15)
+  wheel.schedule(canceller, at)
+  wheel.schedule(late, at)
+  wheel.cancel(early)
+  const last = new Waker(never)
+  wheel.schedule(last, at + 20)
+  await once(last, 'awake')
+  assert.equal(canceller.times.length, 1)
+  assert.deepEqual([...early.times, ...late.times], [])
+})
+
+test('a sleeper that was cancelled can be scheduled again', async t => {
+  const wheel = new TimerWheel(1)
+  t.after(() => wheel.close())
+  const waker = new Waker(never)
+  wheel.schedule(waker, wheel.now + 5)
+  wheel.cancel(waker)
+  wheel.schedule(waker, wheel.now + 10)
+  await once(waker, 'awake')
+  assert.equal(waker.times.length, 1)
+})

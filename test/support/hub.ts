@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { EventEmitter, once } from 'node:events'
 import { resolve } from '../../src/config/resolve.ts'
 import { schema } from '../../src/config/schema.ts'
 import { createLog } from '../../src/log.ts'
@@ -17,6 +18,8 @@ export interface TestHub extends AsyncDisposable {
   readonly running: RunningHub
   /** What the hub has logged: one JSON object a line. */
   readonly logs: Record<string, unknown>[]
+  /** Resolves with the first line of the log that satisfies the condition, when it has been written. */
+  logged(condition: (line: Record<string, unknown>) => boolean): Promise<Record<string, unknown>>
   /** Publishes with a token for every topic; lists repeat the field. Fails unless the answer is 200; returns the id. */
   publish(fields: Record<string, string | string[]>): Promise<string>
   /** Sends a publish request as it is. */
@@ -31,7 +34,12 @@ export interface TestHub extends AsyncDisposable {
 /** A real hub on a free port of the loopback: anonymous subscribers allowed, heartbeats off, everything else as in production. */
 export async function startHub(settings: Settings = {}): Promise<TestHub> {
   const logs: Record<string, unknown>[] = []
-  const log = createLog({ format: 'json', debug: true, destination: { write: line => logs.push(JSON.parse(line)) } })
+  const written = new EventEmitter().setMaxListeners(0)
+  const write = (line: string) => {
+    logs.push(JSON.parse(line))
+    written.emit('line')
+  }
+  const log = createLog({ format: 'json', debug: true, destination: { write } })
   const running = await serve(readSettings(settings), log)
   const { url } = running
   const hubUrl = `${url}/.well-known/mercure`
@@ -41,6 +49,12 @@ export async function startHub(settings: Settings = {}): Promise<TestHub> {
     hubUrl,
     running,
     logs,
+    async logged(condition) {
+      for (let next = 0; ; next++) {
+        while (next === logs.length) await once(written, 'line')
+        if (condition(logs[next]!)) return logs[next]!
+      }
+    },
     async publish(fields) {
       const body = new URLSearchParams()
       for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) body.append(name, one)

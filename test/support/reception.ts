@@ -34,6 +34,12 @@ export class Reception {
     this.#changed.emit('change')
   }
 
+  report(what: Report): void {
+    if (what === 'open') this.open()
+    else if (what === 'closed') this.close()
+    else this.receive(what)
+  }
+
   get ids(): string[] {
     return this.events.map(({ lastEventId }) => lastEventId)
   }
@@ -63,55 +69,56 @@ export class Reception {
   }
 }
 
-interface EventSourceLike {
-  readonly readyState: number
-  addEventListener(type: string, listener: (event: never) => void): void
-}
-
 /** What an EventSource of this process receives: messages, and events of these types. */
-export function listen(source: EventSourceLike, types: readonly string[] = []): Reception {
+export function listen(
+  source: EventTarget & { readonly readyState: number },
+  types: readonly string[] = [],
+): Reception {
   const reception = new Reception()
   source.addEventListener('open', () => reception.open())
   source.addEventListener('error', () => {
     if (source.readyState === 2) reception.close()
   })
   for (const type of ['message', ...types]) {
-    source.addEventListener(type, (event: ReceivedEvent) => reception.receive(event))
+    source.addEventListener(type, event => reception.receive(event as MessageEvent))
   }
   return reception
 }
 
-type Report = 'open' | 'closed' | ReceivedEvent
-let reports = 0
+/** What a client elsewhere tells of itself. */
+export type Report = 'open' | 'closed' | ReceivedEvent
 
 /** Opens an EventSource in a page: what it receives. It ends with the page. */
 export async function listenIn(
   page: Page,
   url: string,
-  { withCredentials = false, types = [] }: { withCredentials?: boolean; types?: readonly string[] } = {},
+  { withCredentials = false, types = [] }: { withCredentials?: boolean; types?: string[] } = {},
 ): Promise<Reception> {
   const { reception, report } = await receiveFrom(page)
-  const open = ({ url, withCredentials, types, report }: Record<string, never>) => {
-    const tell: (report: Report) => void = Reflect.get(globalThis, report)
-    const source = new EventSource(url, { withCredentials })
-    source.addEventListener('open', () => tell('open'))
-    source.addEventListener('error', () => source.readyState === EventSource.CLOSED && tell('closed'))
-    for (const type of ['message', ...(types as string[])]) {
-      source.addEventListener(type, ({ type, data, lastEventId }) => tell({ type, data, lastEventId }))
-    }
-  }
-  await page.evaluate(open, { url, withCredentials, types, report } as never)
+  await page.evaluate(
+    ({ url, withCredentials, types, report }) => {
+      const tell: (report: Report) => void = Reflect.get(globalThis, report)
+      const source = new EventSource(url, { withCredentials })
+      source.addEventListener('open', () => tell('open'))
+      source.addEventListener('error', () => source.readyState === EventSource.CLOSED && tell('closed'))
+      for (const type of ['message', ...types]) {
+        source.addEventListener(type, event => {
+          const { data, lastEventId } = event as MessageEvent
+          tell({ type, data, lastEventId })
+        })
+      }
+    },
+    { url, withCredentials, types, report },
+  )
   return reception
 }
+
+let reports = 0
 
 /** A reception that a script of the page fills: it calls the global function named `report` with `'open'`, `'closed'` or an event. */
 export async function receiveFrom(page: Page): Promise<{ reception: Reception; report: string }> {
   const reception = new Reception()
   const report = `report${++reports}`
-  await page.exposeFunction(report, (what: Report) => {
-    if (what === 'open') reception.open()
-    else if (what === 'closed') reception.close()
-    else reception.receive(what)
-  })
+  await page.exposeFunction(report, (what: Report) => reception.report(what))
   return { reception, report }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import type { TestHub } from './hub.ts'
 import type { Reception } from './reception.ts'
 
-/** Sent with the first update, in milliseconds: clients reconnect at once, not after the seconds that are their own. */
+/** Sent with updates, in milliseconds: clients then reconnect at once, not after the hub's seconds, which every stream begins with. */
 export const retry = '5'
 
 /** Far more than a client misses while it reconnects. */
@@ -14,12 +14,18 @@ const tooMany = 20_000
  */
 export async function publishAcross(
   streams: number,
-  { hub, received, topic, during = () => {} }: { hub: TestHub; received: Reception; topic: string; during?: (count: number) => void },
+  {
+    hub,
+    received,
+    topic,
+    during = () => {},
+  }: { hub: TestHub; received: Reception; topic: string; during?: (count: number) => void },
 ): Promise<void> {
   await received.untilOpened()
   const published = [await hub.publish({ topic, data: 'first', retry })]
   while (received.opened < streams) {
-    published.push(await hub.publish({ topic, data: `update ${published.length} ${'.'.repeat(published.length % 3000)}` }))
+    const data = `update ${published.length} ${'.'.repeat(published.length % 3000)}`
+    published.push(await hub.publish({ topic, data, retry }))
     during(published.length)
     assert.ok(published.length < tooMany, `the client has opened ${received.opened} streams and comes back no more`)
   }

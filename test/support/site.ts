@@ -25,9 +25,13 @@ export async function startSite({ certificate, cookies = [] }: SiteOptions = {})
   const listener: RequestListener = async ({ url = '/' }, response) => {
     const [, module] = /^\/fetch-event-source\/([a-z]+)$/.exec(url) ?? []
     if (module !== undefined) {
-      response.writeHead(200, { 'Content-Type': 'text/javascript' }).end(await readFile(new URL(`${module}.js`, library)))
+      response
+        .writeHead(200, { 'Content-Type': 'text/javascript' })
+        .end(await readFile(new URL(`${module}.js`, library)))
     } else {
-      response.writeHead(200, { 'Content-Type': 'text/html', 'Set-Cookie': cookies }).end('<!doctype html><title>Site</title>')
+      response
+        .writeHead(200, { 'Content-Type': 'text/html', 'Set-Cookie': cookies })
+        .end('<!doctype html><title>Site</title>')
     }
   }
   const server = certificate === undefined ? createHttpServer(listener) : createHttpsServer(certificate, listener)

@@ -1,12 +1,11 @@
 import { hash } from 'node:crypto'
-import { open as openPath } from 'node:fs/promises'
-import { dirname } from 'node:path'
-import { type Database, open, type RootDatabase } from 'lmdb'
+import type { Database, RootDatabase } from 'lmdb'
 import { HubError } from '../../src/errors.ts'
 import type { Update } from '../../src/protocol/update.ts'
 import { decodeEntry, type StoredEntry } from './entry.ts'
-import { checkFormat, foreign } from './format.ts'
+import { foreign, formatVersion } from './format.ts'
 import { sequenceKeys, sequenceValues } from './sequence.ts'
+import { TopicBlock } from './topic-block.ts'
 
 /** An entry with its number in the log. Numbers grow by one, and none is given twice. */
 export interface NumberedEntry extends StoredEntry {
@@ -27,16 +26,33 @@ export interface Bounds {
   readonly bytes: number
 }
 
-/** The version of all of this: tables, keys, and the encoding of entries. */
-const formatVersion = '1'
-/** The table with the format's version: by it, files of other programs and of later versions of this one are told apart. */
-const markTable = 'talaria'
+/** An LMDB file that is known to be a log. */
+export interface OpenedFile {
+  readonly path: string
+  readonly root: RootDatabase<Buffer, string>
+  /** The table with the format's version. */
+  readonly mark: Database<string, string>
+  /** A file may hold several logs under different names. */
+  readonly bucket: string
+  /** Called when the file is closed. */
+  readonly release: () => void
+}
+
+/** What lmdb-js says of a table, as far as it is asked for. */
+export interface TableStats {
+  readonly pageSize: number
+  readonly treeBranchPageCount: number
+  readonly treeLeafPageCount: number
+  readonly overflowPages: number
+  readonly entryCount: number
+}
+
 /** LMDB allows for more, but long keys make its trees deep. Longer texts are indexed by their hash. */
 const maxKeyBytes = 255
 
 /**
- * A log in an LMDB file, in three tables: entries by number, numbers by id, numbers by topic. What one call appends and removes is one
- * transaction: after a crash at any moment all of it is there, or nothing.
+ * A log in an LMDB file, in three tables: entries by number, numbers by id, topics of blocks of entries. What one call appends and removes
+ * is one transaction: after a crash at any moment all of it is there, or nothing.
  *
  * LMDB writes a transaction in a thread of its own, flushes it (fdatasync) and only then makes it visible. lmdb-js can show
  * transactions before they are flushed (`overlappingSync`); where one follows the other that gains nothing measurable, and a reader
@@ -45,60 +61,31 @@ const maxKeyBytes = 255
 export class LogFile {
   readonly path: string
   readonly #root: RootDatabase<Buffer, string>
+  readonly #release: () => void
   readonly #mark: Database<string, string>
   readonly #entries: Database<Buffer, number>
   readonly #byId: Database<number, Buffer>
-  readonly #byTopic: Database<number, Buffer>
+  readonly #topicBlocks: Database<Buffer, number>
+  #block: TopicBlock
   #last: number
   #closed = false
 
-  /**
-   * @param bucket a file may hold several logs under different names
-   * @throws HubError `configuration_invalid` for a file that is not a log; an Error of LMDB's or of the operating system's
-   */
-  static async open(path: string, bucket: string, { readOnly = false } = {}): Promise<LogFile> {
-    const isNew = (await checkFormat(path)) === 'empty'
-    if (isNew && readOnly) throw foreign(path, 'empty or not there')
-    const options = {
-      path,
-      noSubdir: true,
-      readOnly,
-      permissionsMode: 0o600,
-      encoding: 'binary' as const,
-      overlappingSync: false,
-      eventTurnBatching: false,
-    }
-    const root = open<Buffer, string>(options)
-    try {
-      const file = new LogFile(path, root, openMark(root, path), bucket)
-      if (isNew) await flushDirectory(dirname(path))
-      return file
-    } catch (error) {
-      await root.close()
-      throw error
-    }
-  }
-
-  private constructor(
-    path: string,
-    root: RootDatabase<Buffer, string>,
-    mark: Database<string, string>,
-    bucket: string,
-  ) {
+  /** @throws HubError `configuration_invalid` for a bucket that is not there and cannot be made */
+  constructor({ path, root, mark, bucket, release }: OpenedFile) {
     const table = <V, K extends Buffer | number>(name: string, options: object): Database<V, K> => {
       const database: Database<V, K> | undefined = root.openDB(`${bucket}:${name}`, options)
       if (database === undefined) throw foreign(path, `a log, but has no bucket "${bucket}"`)
       return database
     }
-    const index = { keyEncoding: 'binary', dupSort: true, dupFixed: true, encoder: sequenceValues }
     this.path = path
     this.#root = root
     this.#mark = mark
+    this.#release = release
     this.#entries = table('entries', { encoding: 'binary', keyEncoder: sequenceKeys })
-    this.#byId = table('ids', index)
-    this.#byTopic = table('topics', index)
-    const [last = 0] = this.#entries.getKeys({ reverse: true, limit: 1 })
-    this.#last = last
+    this.#byId = table('ids', { keyEncoding: 'binary', dupSort: true, dupFixed: true, encoder: sequenceValues })
+    this.#topicBlocks = table('topics', { encoding: 'binary', keyEncoder: sequenceKeys })
+    this.#last = lastKey(this.#entries) ?? 0
+    this.#block = this.#readBlock()
   }
 
   /** The oldest entry's number; the next one's where there is none. */
@@ -116,40 +103,38 @@ export class LogFile {
   /** What the entries and their indexes take of the file, in bytes, to within some pages. */
   get usedBytes(): number {
     this.#checkOpen()
-    return [this.#entries, this.#byId, this.#byTopic].reduce((sum, table) => {
+    return [this.#entries, this.#byId, this.#topicBlocks].reduce((sum, table) => {
       const stats = table.getStats() as TableStats
       return sum + stats.pageSize * (stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages)
     }, 0)
   }
 
   /**
-   * Appends entries and removes others; nothing of either writes only to see whether that works. Resolves when it is on disk, and
+   * Appends entries and removes the oldest ones; nothing of either writes only to see whether that works. Resolves when it is on disk, and
    * tells for each new entry whether an older one has its id. One call at a time: the next one's numbers depend on it.
    */
   async commit(appended: readonly NewEntry[], removed: readonly NumberedEntry[]): Promise<readonly boolean[]> {
     this.#checkOpen()
     const first = this.#last + 1
-    const added = appended.map(({ update, bytes }, i) => ({ sequence: first + i, bytes, keys: keysOf(update) }))
-    const gone = removed.map(({ update, sequence }) => ({ sequence, keys: keysOf(update) }))
-    const areNew: Promise<boolean>[] = []
+    const ids = appended.map(({ update }) => keyOf(update.id))
+    const { complete, open } = this.#extendBlock(appended)
+    const isNew: Promise<boolean>[] = []
     const done = this.#root.batch(() => {
-      for (const { sequence, keys } of gone) {
-        this.#entries.remove(sequence)
-        this.#byId.remove(keys.id, sequence)
-        for (const topic of keys.topics) this.#byTopic.remove(topic, sequence)
-      }
-      for (const { sequence, bytes, keys } of added) {
-        this.#entries.put(sequence, bytes)
-        areNew.push(putFirst(this.#byId, keys.id, sequence))
-        this.#byId.put(keys.id, sequence)
-        for (const topic of keys.topics) this.#byTopic.put(topic, sequence)
-      }
-      if (gone.length + added.length === 0) this.#mark.put('format', formatVersion)
+      this.#remove(removed)
+      appended.forEach(({ bytes }, i) => {
+        const id = ids[i]!
+        this.#entries.put(first + i, bytes)
+        isNew.push(putFirst(this.#byId, id, first + i))
+        this.#byId.put(id, first + i)
+      })
+      for (const block of complete) this.#topicBlocks.put(block.last, block.encode())
+      if (appended.length + removed.length === 0) this.#mark.put('format', formatVersion)
     })
     try {
-      const [, ...isNew] = await Promise.all([done, ...areNew])
-      this.#last += added.length
-      return isNew.map(answer => !answer)
+      const [, ...answers] = await Promise.all([done, ...isNew])
+      this.#last += appended.length
+      this.#block = open
+      return answers.map(answer => !answer)
     } catch (error) {
       throw await causeOf(error)
     }
@@ -177,15 +162,21 @@ export class LogFile {
     return this.#byId.get(keyOf(id))
   }
 
-  /** The numbers of a topic's entries after a number, in order. */
-  findByTopic(topic: string, after: number, limit: number): number[] {
+  /**
+   * The stored blocks with entries after a number, oldest first. What follows the last of them is in no block yet.
+   * Reading them is for one turn of the event loop: the iterator holds the file as it was.
+   */
+  *readTopicBlocks(after: number, limit: number): Generator<{ readonly last: number; readonly record: Buffer }> {
     this.#checkOpen()
-    return [...this.#byTopic.getValues(keyOf(topic), { start: after + 1, limit })]
+    for (const { key, value } of this.#topicBlocks.getRange({ start: after + 1, limit }))
+      yield { last: key, record: value }
   }
 
   async close(): Promise<void> {
+    if (this.#closed) return
     this.#closed = true
     await this.#root.close()
+    this.#release()
   }
 
   #read(range: { start?: number; end?: number; reverse?: boolean }, bounds: Bounds): NumberedEntry[] {
@@ -198,6 +189,37 @@ export class LogFile {
       if (bytes >= bounds.bytes) break
     }
     return entries
+  }
+
+  #remove(removed: readonly NumberedEntry[]): void {
+    for (const { sequence, update } of removed) {
+      this.#entries.remove(sequence)
+      this.#byId.remove(keyOf(update.id), sequence)
+    }
+    const upTo = removed.at(-1)?.sequence ?? 0
+    for (const last of [...this.#topicBlocks.getKeys({ end: upTo + 1 })]) this.#topicBlocks.remove(last)
+  }
+
+  /** The incomplete block: what is in the log after the last stored one. */
+  #readBlock(): TopicBlock {
+    const after = Math.max(lastKey(this.#topicBlocks) ?? 0, this.first - 1)
+    const block = new TopicBlock(after + 1)
+    for (const { update, byteLength } of this.read(after, this.#last, TopicBlock.bounds))
+      block.add(update.topics, byteLength)
+    return block
+  }
+
+  /** The blocks that new entries complete, and the one that is left. */
+  #extendBlock(appended: readonly NewEntry[]): { complete: TopicBlock[]; open: TopicBlock } {
+    const complete: TopicBlock[] = []
+    let open = this.#block.copy()
+    for (const { update, bytes } of appended) {
+      open.add(update.topics, bytes.byteLength)
+      if (!open.isComplete) continue
+      complete.push(open)
+      open = new TopicBlock(open.last + 1)
+    }
+    return { complete, open }
   }
 
   #decode(sequence: number, bytes: Buffer): NumberedEntry {
@@ -213,37 +235,14 @@ export class LogFile {
   }
 }
 
-/** What lmdb-js says of a table, as far as it is asked for. */
-interface TableStats {
-  readonly pageSize: number
-  readonly treeBranchPageCount: number
-  readonly treeLeafPageCount: number
-  readonly overflowPages: number
-  readonly entryCount: number
-}
-
-/** Opens the table with the format's version, in a new file after writing it. */
-function openMark(root: RootDatabase<Buffer, string>, path: string): Database<string, string> {
-  const isNew = (root.getStats() as TableStats).entryCount === 0
-  const options = { encoding: 'string' as const, create: isNew }
-  const mark: Database<string, string> | undefined = root.openDB(markTable, options)
-  if (mark === undefined) throw foreign(path, 'an LMDB file of another program: choose another file')
-  if (isNew) mark.putSync('format', formatVersion)
-  const version = mark.get('format')
-  if (version === formatVersion) return mark
-  throw foreign(
-    path,
-    `a log of format ${version}, and this version of the hub knows format ${formatVersion}: use a later one`,
-  )
-}
-
 /** Stores a value unless the key has one already, and tells which. lmdb-js documents the option, its types do not have it. */
 function putFirst<V, K extends Buffer>(table: Database<V, K>, key: K, value: V): Promise<boolean> {
   const options: object = { noOverwrite: true }
   return table.put(key, value, options as unknown as number)
 }
 
-const keysOf = ({ id, topics }: Update) => ({ id: keyOf(id), topics: topics.map(keyOf) })
+const lastKey = (table: Database<Buffer, number>): number | undefined =>
+  [...table.getKeys({ reverse: true, limit: 1 })][0]
 
 /** A text as an index key: its UTF-8, or, for one that LMDB cannot take, a byte that no UTF-8 has and its hash. */
 function keyOf(text: string): Buffer {
@@ -256,14 +255,4 @@ function keyOf(text: string): Buffer {
 async function causeOf(error: unknown): Promise<unknown> {
   const { commitError } = error as { commitError?: Promise<never> }
   return commitError === undefined ? error : await commitError.catch(cause => cause)
-}
-
-/** A new file is there after a power failure only when its directory is on disk. Windows has no such call, and no need of it. */
-async function flushDirectory(path: string): Promise<void> {
-  try {
-    await using directory = await openPath(path)
-    await directory.sync()
-  } catch (error) {
-    if (process.platform !== 'win32') throw error
-  }
 }

@@ -1,6 +1,9 @@
 import { open } from 'node:fs/promises'
 import { HubError } from '../../src/errors.ts'
 
+/** The version of a log's tables, keys and entries. */
+export const formatVersion = '1'
+
 /** First bytes of LMDB's file format 2: a page's head of 24 bytes, the magic number, the format's version. */
 const lmdb = { magic: 0xbeefc0de, magicAt: 24, version: 2 }
 /** Other formats, which have their magic number after a page's head of 16 bytes. */

@@ -135,8 +135,8 @@ export class Writer {
 
   async #failed(error: unknown): Promise<void> {
     const { path } = this.#file
-    const { bavail, bsize } = await statfs(dirname(path))
-    const reason = `The log ${path} cannot be written (${messageOf(error)}). Its disk has ${bavail * bsize} bytes left.`
+    const left = await statfs(dirname(path)).then(({ bavail, bsize }) => `${bavail * bsize} bytes`, messageOf)
+    const reason = `The log ${path} cannot be written (${messageOf(error)}). Left on its disk: ${left}.`
     if (this.#failure === undefined) this.#log.error({ err: error }, `${reason} Publishers are refused until it can.`)
     this.#failure = { reason, atMs: performance.now() }
     this.#trimming = false

@@ -1,0 +1,137 @@
+import { type Address, formatAddress, isEveryInterface, isLoopback } from '../config/address.ts'
+import type { Config, Roles } from '../config/config.ts'
+import { redactDsn, schemeOf } from '../config/dsn.ts'
+import { formatDuration } from '../config/duration.ts'
+import type { Verifier } from '../config/key.ts'
+import { formatSize } from '../config/size.ts'
+
+/** What a configuration means, subject by subject, in sentences. Keys and passwords are described, never shown. */
+export function explain(config: Config): Readonly<Record<string, readonly string[]>> {
+  return {
+    address: describeAddress(config),
+    log: describeLog(config),
+    protocol: [generations[config.protocol]],
+    '0.x tokens': describeRoles(config.keys) ?? ['Refused.'],
+    '1.0 tokens': describeIssuers(config),
+    cookies: describeCookies(config),
+    subscribers: [
+      config.allowAnonymous
+        ? 'Anybody may subscribe and gets public updates; a token adds the private ones that it grants.'
+        : 'Only with a token.',
+      config.subscriptions
+        ? 'Subscriptions are announced as updates, and listed by the subscription API.'
+        : 'Subscriptions are neither announced nor listed.',
+    ],
+    CORS: [describeCors(config.corsAllowedOrigins)],
+    publishing: [
+      config.publishAllowedOrigins.length === 0
+        ? 'Only with a token in the header: no page may publish with a cookie.'
+        : `With a token in the header; with a cookie from pages of ${config.publishAllowedOrigins.join(', ')}.`,
+      config.maxRequestBodyBytes === 0
+        ? 'Bodies may have any length.'
+        : `Bodies may have ${formatSize(config.maxRequestBodyBytes)}.`,
+    ],
+    streams: describeStreams(config),
+    requests: [
+      `Read within ${time(config.readTimeoutMs)}, their heads within ${time(config.readHeaderTimeoutMs)}.`,
+      `When the hub stops, streams and requests have ${config.shutdownTimeoutMs === 0 ? 'no time' : time(config.shutdownTimeoutMs)} to end.`,
+    ],
+    watching: [
+      describeMetrics(config.metrics),
+      `The hub logs ${config.logFormat === 'json' ? 'JSON' : 'text'}${config.debug ? ', with every update and its payload' : ''}.`,
+    ],
+  }
+}
+
+const generations: Readonly<Record<Config['protocol'], string>> = {
+  auto: 'Both generations, 0.x and 1.0, as each request asks.',
+  '0.x': 'Generation 0.x alone.',
+  '1.0': 'Generation 1.0 alone.',
+}
+
+function describeAddress({ listen, tls, publicOrigins, useForwardedHeaders }: Config): string[] {
+  const reach = isEveryInterface(listen.host)
+    ? ', on every interface'
+    : isLoopback(listen.host)
+      ? ', for this machine only'
+      : ''
+  return [
+    `Listens on ${formatAddress(listen)}${reach}, ${tls === null ? 'plain HTTP' : `HTTPS with the certificate ${tls.certFile}`}.`,
+    ...(publicOrigins.length > 0 ? [`Answers for ${publicOrigins.join(', ')} alone.`] : []),
+    ...(useForwardedHeaders
+      ? ['Takes scheme and host from the headers of a proxy, which must set them on every request.']
+      : []),
+  ]
+}
+
+function describeLog({ transportUrl, recent }: Config): string[] {
+  const url = redactDsn(transportUrl)
+  const scheme = schemeOf(transportUrl)
+  if (scheme === 'local') return [`${url}: updates live in the memory of this hub, and end with it.`]
+  return [
+    `${url}: ${scheme === 'bolt' ? 'a file of this hub alone' : 'shared by all hubs that have the same URL'}.`,
+    `The newest ${recent.entries} updates, at most ${formatSize(recent.bytes)}, stay in memory for clients that reconnect.`,
+  ]
+}
+
+function describeRoles(roles: Roles): string[] | null {
+  const { publisher, subscriber } = roles
+  if (publisher === null && subscriber === null) return null
+  return [`Publishers: ${describeVerifier(publisher)}.`, `Subscribers: ${describeVerifier(subscriber)}.`]
+}
+
+function describeIssuers({ issuers, resourceIdentifier }: Config): string[] {
+  if (issuers.length === 0) return ['Refused: no issuers are set.']
+  const audience = resourceIdentifier ?? 'the URL of the hub that the request was sent to'
+  return [
+    ...issuers.flatMap(issuer => {
+      const note = issuer.authorizationServer ? ', named in the metadata as authorization server' : ''
+      return [`Of ${issuer.id}${note}:`, ...(describeRoles(issuer) ?? []).map(line => `  ${line}`)]
+    }),
+    `Their aud must name ${audience}.`,
+  ]
+}
+
+function describeVerifier(verifier: Verifier | null): string {
+  if (verifier === null) return 'refused'
+  if ('jwksUrl' in verifier) {
+    const { protocol, host, pathname } = verifier.jwksUrl // its query may hold a secret
+    return `the keys of ${protocol}//${host}${pathname}, with ${verifier.algorithms.join(', ')}`
+  }
+  if (!verifier.algorithm.startsWith('HS')) return `${verifier.algorithm}, a public key`
+  return `${verifier.algorithm}, a secret of ${Buffer.byteLength(verifier.key)} bytes`
+}
+
+function describeCookies({ cookieNames, protocol }: Config): string[] {
+  const read = protocol === 'auto' ? Object.values(cookieNames) : [cookieNames[protocol]]
+  return [`A token may come in the cookie ${[...new Set(read)].join(' or ')}.`]
+}
+
+function describeCors(origins: readonly string[]): string {
+  if (origins.length === 0) return 'No pages but those of the hub itself may read.'
+  if (origins.includes('*')) return 'Pages of every origin may read, without cookies.'
+  return `Pages of ${origins.join(', ')} may read, with cookies.`
+}
+
+function describeStreams(config: Config): string[] {
+  const { heartbeatIntervalMs, writeTimeoutMs, dispatchTimeoutMs, maxQueueBytes } = config
+  const stuck = dispatchTimeoutMs === 0 ? '' : `, or any for ${time(dispatchTimeoutMs)}`
+  return [
+    heartbeatIntervalMs === 0
+      ? 'Nothing is sent in silence.'
+      : `A comment is sent after ${time(heartbeatIntervalMs)} of silence.`,
+    writeTimeoutMs === 0
+      ? 'A stream has no longest life.'
+      : `A stream lives for ${time(writeTimeoutMs)} at most; its client then reconnects.`,
+    `A reader is too slow, and its stream ends, when more than ${formatSize(maxQueueBytes)} wait for it${stuck}.`,
+  ]
+}
+
+function describeMetrics(metrics: Config['metrics']): string {
+  if (metrics === null) return 'No metrics.'
+  if (metrics === 'main') return "Metrics at /metrics of the hub's own address."
+  return `Metrics at http://${formatAddress(named(metrics))}/metrics.`
+}
+
+const named = ({ host, port }: Address): Address => ({ host: host === '' ? '0.0.0.0' : host, port })
+const time = (ms: number): string => (ms === 0 ? 'any time' : formatDuration(ms))

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { after, test } from 'node:test'
+import { createCertificate } from '../support/certificate.ts'
+import { startHub } from '../support/hub.ts'
+import { publisherToken } from '../support/token.ts'
+
+const version = spawnSync('curl', ['--version'], { encoding: 'utf8' })
+const skip = version.error !== undefined && `there is no curl here: ${version.error.message}`
+const http1Only = !/HTTP2/.test(version.stdout ?? '') && 'this curl speaks no HTTP/2'
+const certificate = await createCertificate()
+after(() => certificate[Symbol.asyncDispose]())
+
+const topic = 'https://example.com/books/1'
+
+/** Runs curl: what it prints, as it comes, and how it ends. */
+function curl(...options: string[]) {
+  const process = spawn('curl', ['-sS', ...options], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const output = process.stdout.setEncoding('utf8')
+  const ended = once(process, 'close')
+  let text = ''
+  output.on('data', chunk => {
+    text += chunk
+  })
+  return {
+    /** Resolves with what was printed when that holds; fails when curl ends first. */
+    async until(condition: (text: string) => boolean): Promise<string> {
+      while (!condition(text))
+        await Promise.race([once(output, 'data'), ended.then(() => assert.fail(`curl ended: ${text}`))])
+      return text
+    },
+    async end(): Promise<string> {
+      await ended
+      return text
+    },
+    async [Symbol.asyncDispose]() {
+      process.kill()
+      await ended
+    },
+  }
+}
+
+const streams: { name: string; options: string[]; secure?: boolean; without?: string | false }[] = [
+  { name: 'HTTP/1.1', options: [] },
+  { name: 'HTTP/1.0', options: ['--http1.0'] },
+  { name: 'an encoding that it can read', options: ['--compressed'] },
+  { name: 'HTTP/2', options: ['--http2'], secure: true, without: http1Only },
+  { name: 'HTTP/1.1 over TLS', options: ['--http1.1'], secure: true },
+]
+for (const { name, options, secure = false, without = false } of streams) {
+  test(`curl -N shows updates as they come: ${name}`, { skip: skip || without }, async () => {
+    const { certFile, keyFile } = certificate
+    await using hub = await startHub(secure ? { cert_file: certFile, key_file: keyFile } : {})
+    const trust = secure ? ['--cacert', certFile] : []
+    await using reader = curl('-N', ...trust, ...options, `${hub.hubUrl}?topic=${topic}`)
+    const opening = await reader.until(text => text.endsWith('\n'))
+    assert.match(opening, /^:\n/)
+    const id = await hub.publish({ topic, data: 'Hello\nover there', type: 'greeting' })
+    const text = await reader.until(text => text.endsWith('\n\n'))
+    assert.equal(text, `${opening}event: greeting\nid: ${id}\ndata: Hello\ndata: over there\n\n`)
+  })
+}
+
+test('curl resumes after the id that it is given', { skip }, async () => {
+  await using hub = await startHub()
+  const first = await hub.publish({ topic, data: 'one' })
+  await hub.publish({ topic, data: 'two' })
+  await using reader = curl('-N', '-i', '-H', `Last-Event-ID: ${first}`, `${hub.hubUrl}?topic=${topic}`)
+  const text = await reader.until(text => text.includes('data: two\n\n'))
+  assert.ok(text.includes(`\r\nLast-Event-ID: ${first}\r\n`))
+  assert.ok(!text.includes('data: one'))
+})
+
+test('curl publishes a form and prints the id', { skip }, async () => {
+  await using hub = await startHub()
+  const stream = await hub.subscribe(`topic=${encodeURIComponent(topic)}`)
+  const authorization = `Authorization: Bearer ${await publisherToken()}`
+  await using publisher = curl(
+    '-H',
+    authorization,
+    '-d',
+    `topic=${topic}`,
+    '--data-urlencode',
+    'data=1 + 1 = 2 & more',
+    hub.hubUrl,
+  )
+  const id = await publisher.end()
+  const [event] = await stream.take()
+  assert.deepEqual([event?.id, event?.data], [id, '1 + 1 = 2 & more'])
+})
+
+test('curl shows why it may not publish', { skip }, async () => {
+  await using hub = await startHub()
+  await using publisher = curl('-w', '\n%{http_code}', '-d', `topic=${topic}`, '-d', 'data=Hello', hub.hubUrl)
+  assert.match(await publisher.end(), /^token_missing: .*\n\n401$/)
+})

@@ -1,0 +1,92 @@
+import { mkdir, open as openPath, realpath } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { HubError } from '../../src/errors.ts'
+import { LogFile, type TableStats } from './file.ts'
+import { checkFormat, foreign, formatVersion } from './format.ts'
+import { lock } from './lock.ts'
+
+/** The table with the format's version: by it, files of other programs and of later versions of this one are told apart. */
+const markTable = 'talaria'
+
+/**
+ * Opens the log in a file, for writing or only for reading, which a hub that writes it does not mind. For writing, a file that is not
+ * there is created with its directories, for the owner only.
+ *
+ * @throws HubError `configuration_invalid` for a file that is no log of this program; `transport_unavailable` for one
+ * that another hub writes, and where the operating system refuses
+ */
+export async function openLog(path: string, bucket: string, { readOnly = false } = {}): Promise<LogFile> {
+  try {
+    return readOnly ? await openFile(path, bucket, true, () => {}) : await openLocked(path, bucket)
+  } catch (cause) {
+    if (cause instanceof HubError) throw cause
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new HubError('transport_unavailable', `The log ${path} cannot be opened: ${message}.`, { cause })
+  }
+}
+
+async function openLocked(given: string, bucket: string): Promise<LogFile> {
+  await mkdir(dirname(given), { recursive: true, mode: 0o700 })
+  // Two hubs may name one file differently; the locks stand beside the file itself.
+  const path = await realpath(given).catch(async () => join(await realpath(dirname(given)), basename(given)))
+  await checkFormat(path)
+  const held = await lock(`${path}-writer`)
+  if (held === undefined) {
+    throw new HubError(
+      'transport_unavailable',
+      `The log ${path} is in use: another hub writes it. Stop that one first, or give each its own file; hubs that share a log need redis://, postgres://, kafka:// or pulsar://.`,
+    )
+  }
+  try {
+    return await openFile(path, bucket, false, held.release)
+  } catch (error) {
+    held.release()
+    throw error
+  }
+}
+
+async function openFile(path: string, bucket: string, readOnly: boolean, release: () => void): Promise<LogFile> {
+  const isNew = (await checkFormat(path)) === 'empty'
+  if (isNew && readOnly) throw foreign(path, 'empty or not there')
+  const options = {
+    path,
+    noSubdir: true,
+    readOnly,
+    permissionsMode: 0o600,
+    encoding: 'binary' as const,
+    overlappingSync: false,
+    eventTurnBatching: false,
+  }
+  const root = open<Buffer, string>(options)
+  try {
+    const file = new LogFile({ path, root, mark: openMark(root, path, readOnly), bucket, release })
+    if (isNew) await flushDirectory(dirname(path))
+    return file
+  } catch (error) {
+    await root.close()
+    throw error
+  }
+}
+
+/** Opens the table with the format's version; in a file without any table it is made. */
+function openMark(root: RootDatabase<Buffer, string>, path: string, readOnly: boolean): Database<string, string> {
+  const isNew = !readOnly && (root.getStats() as TableStats).entryCount === 0
+  const options = { encoding: 'string' as const, create: isNew }
+  const mark: Database<string, string> | undefined = root.openDB(markTable, options)
+  if (mark === undefined) throw foreign(path, 'an LMDB file of another program: choose another file')
+  if (isNew) mark.putSync('format', formatVersion)
+  const version = mark.get('format')
+  if (version === formatVersion) return mark
+  throw foreign(
+    path,
+    `a log of format ${version}, where this version of the hub knows format ${formatVersion}: run a later one`,
+  )
+}
+
+/** A new file survives a power failure once its directory is on disk too. Windows has no such call. */
+async function flushDirectory(path: string): Promise<void> {
+  if (process.platform === 'win32') return
+  await using directory = await openPath(path)
+  await directory.sync()
+}
