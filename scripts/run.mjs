@@ -39,9 +39,7 @@ function runPinned(programArguments) {
   const node = pinnedNode()
   const child = spawn(node, programArguments, { cwd: root, stdio: 'inherit' })
   child.on('error', error => fail(`${node} cannot be started: ${error.message}`))
-  // A terminal sends SIGINT to the child as well; the others reach only this process.
-  for (const signal of ['SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
-  process.on('SIGINT', () => {})
+  for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.on(signal, () => child.kill(signal))
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)))
 }
 

@@ -106,7 +106,7 @@ export async function serve(config: Config, log: Log): Promise<RunningHub> {
   try {
     await hub.start()
     const url = await open('addr', app, config.listen, config.tls)
-    const metricsUrl = await openMetrics()
+    const metricsUrl = await openMetrics(url)
     log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl }, `listening on ${url}`)
     return { url, metricsUrl, hub, close }
   } catch (error) {
@@ -114,10 +114,10 @@ export async function serve(config: Config, log: Log): Promise<RunningHub> {
     throw error
   }
 
-  async function openMetrics(): Promise<string | undefined> {
+  async function openMetrics(hubUrl: string): Promise<string | undefined> {
     if (config.metrics === null) return undefined
-    if (config.metrics === 'main') return '/metrics'
-    return `${await open('metrics_addr', createMetricsApp({ hub, metrics }), config.metrics, null)}/metrics`
+    if (config.metrics === 'main') return `${hubUrl}/metrics`
+    return `${await open('metrics_addr', createMetricsApp({ hub, metrics, log }), config.metrics, null)}/metrics`
   }
 }
 

@@ -2,7 +2,7 @@ import { type Address, formatAddress, isEveryInterface, isLoopback } from '../co
 import type { Config, Roles } from '../config/config.ts'
 import { redactDsn, schemeOf } from '../config/dsn.ts'
 import { formatDuration } from '../config/duration.ts'
-import type { Verifier } from '../config/key.ts'
+import { countSecretBytes, type Verifier } from '../config/key.ts'
 import { formatSize } from '../config/size.ts'
 
 /** What a configuration means, subject by subject, in sentences. Keys and passwords are described, never shown. */
@@ -99,7 +99,7 @@ function describeVerifier(verifier: Verifier | null): string {
     return `the keys of ${protocol}//${host}${pathname}, with ${verifier.algorithms.join(', ')}`
   }
   if (!verifier.algorithm.startsWith('HS')) return `${verifier.algorithm}, a public key`
-  return `${verifier.algorithm}, a secret of ${Buffer.byteLength(verifier.key)} bytes`
+  return `${verifier.algorithm}, a secret of ${countSecretBytes(verifier.key)} bytes`
 }
 
 function describeCookies({ cookieNames, protocol }: Config): string[] {

@@ -12,9 +12,12 @@ export function serveCommand(): Command {
     const { config, warnings } = await loadConfig({ flags: readFlags(command) })
     const log = createLog({ format: config.logFormat, debug: config.debug })
     for (const warning of warnings) log.warn(warning)
+    // What state the hub is in then, nobody knows: it ends, as Node has it, but not without a line in the log.
+    process.on('uncaughtExceptionMonitor', error => log.fatal({ err: error }, 'a defect ends the hub'))
     const hub = await serve(config, log)
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      process.once(signal, () => {
+      // More than once the same: a supervisor may signal a script in front of the hub, which passes it on, and the hub as well.
+      process.on(signal, () => {
         hub.close().catch(error => {
           log.error({ err: error }, 'the hub did not stop cleanly')
           process.exitCode = 1

@@ -45,8 +45,7 @@ export function readDirectives(text: string, context: DirectiveContext): Directi
     const { name, line } = directive
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
     if (rule === undefined) {
-      // What is no name may be a part of a key that lacks its quotes.
-      const shown = /^[a-z_]{1,40}$/i.test(name)
+      const shown = isName(name)
         ? `there is no directive "${name}".${didYouMean(name, Object.keys(rules))}`
         : 'this is no directive.'
       problems.push({ line, message: shown })
@@ -193,5 +192,8 @@ function oneValue({ args }: Directive, subject = ''): string {
 
 const notIn = ({ line, name }: Directive, known: readonly string[]): HubError =>
   invalid(
-    `line ${line}: there is no "${name.slice(0, 40)}" in this block; there are ${known.join(', ')}.${didYouMean(name, known)}`,
+    `line ${line}: ${isName(name) ? `there is no "${name}" in this block` : 'this does not belong in this block'}; there are ${known.join(', ')}.${didYouMean(name, known)}`,
   )
+
+/** What is no name may be a part of a key that lacks its quotes. */
+const isName = (text: string): boolean => /^[a-z_]{1,40}$/i.test(text)

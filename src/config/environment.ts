@@ -1,10 +1,8 @@
-import { readImage } from './image.ts'
+import { type Environment, readImage } from './image.ts'
 import type { Layer } from './layer.ts'
 import type { Problem } from './problem.ts'
 import { retiredVariables } from './retired.ts'
 import { keys } from './schema.ts'
-
-export type Environment = Readonly<Record<string, string | undefined>>
 
 /** What the environment says, the weaker source first: the variables of the reference hub's image, then those named like our keys. */
 export interface EnvironmentLayers {

@@ -11,7 +11,7 @@ import { parseSwitch } from './switch.ts'
 
 const anyText = z.string()
 /** Numbers and booleans need no quotes in YAML. */
-const scalar = z.union([anyText, z.number(), z.boolean()]).transform(String)
+export const scalar = z.union([anyText, z.number(), z.boolean()]).transform(String)
 
 /** A value that one of our parsers reads; the parser's sentence becomes the message. */
 const read = <T>(input: z.ZodType<string>, parse: (text: string) => T) =>
@@ -26,8 +26,9 @@ const read = <T>(input: z.ZodType<string>, parse: (text: string) => T) =>
   })
 
 export const one = <T>(parse: (text: string) => T) => read(anyText.min(1), parse)
-export const optional = <T>(parse: (text: string) => T) =>
-  read(anyText, value => (value === '' ? null : parse(value))).prefault('')
+/** Text alone unless told otherwise: a secret of digits would not come back from a number as it was written. */
+export const optional = <T>(parse: (text: string) => T, input: z.ZodType<string> = anyText) =>
+  read(input, value => (value === '' ? null : parse(value))).prefault('')
 /** Several, as a YAML list or as text separated by spaces or commas. */
 export const several = <T extends z.ZodType>(item: T) => z.preprocess(splitText, z.array(item)).prefault([])
 const splitText = (value: unknown) =>
@@ -52,8 +53,12 @@ export const optionalChoice = <const Words extends readonly string[]>(words: Wor
  * @param retired sentences for keys that there were once
  */
 export function mapping<Shape extends z.ZodRawShape>(shape: Shape, retired: Readonly<Record<string, string>> = {}) {
-  const explain = (key: string): string =>
-    Object.hasOwn(retired, key) ? retired[key]! : `there is no such key.${didYouMean(key, Object.keys(shape))}`
+  const explain = (key: string): string => {
+    if (Object.hasOwn(retired, key)) return retired[key]!
+    const [, joined] = /^(\w+):/.exec(key) ?? []
+    if (joined !== undefined && joined in shape) return `the space after "${joined}:" is missing.`
+    return `there is no such key.${didYouMean(key, Object.keys(shape))}`
+  }
   return z.strictObject(shape, {
     error: issue => (issue.code === 'unrecognized_keys' ? issue.keys.map(explain).join('\n') : undefined),
   })

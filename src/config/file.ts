@@ -60,7 +60,17 @@ export function parseYaml(text: string, name: string, directory: string): Config
     problems.push({ key: null, where: at(0), message: 'the file must be a mapping: lines of "key: value".' })
     unreadable = true
   }
-  const values: Record<string, unknown> = unreadable || empty ? {} : document.toJS()
+  const toValues = (): Record<string, unknown> => {
+    try {
+      return document.toJS()
+    } catch (error) {
+      if (!(error instanceof ReferenceError)) throw error
+      problems.push({ key: null, where: name, message: 'its aliases ("*name") make too much of it.' })
+      unreadable = true
+      return {}
+    }
+  }
+  const values = unreadable || empty ? {} : toValues()
   return { name, directory, values, problems, unreadable, where: path => at(offsetOf(root, path)) }
 }
 

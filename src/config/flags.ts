@@ -11,50 +11,59 @@ export interface Flags {
 
 export const noFlags: Flags = { file: undefined, layer: { values: {}, where: () => '' } }
 
-type Kind = 'text' | 'switch' | 'list'
+/** The keys that have a flag: its short letter where the 0.x hub had one, its value, and a word on it. mercure.yaml says more. */
+const flags: Readonly<Partial<Record<Key, readonly [letter: string, value: string, description: string]>>> = {
+  addr: ['a', '<host:port>', 'where to listen'],
+  transport_url: ['t', '<url>', 'the log that keeps updates'],
+  transport_url_file: ['', '<file>', 'a file with that URL'],
+  jwt_key: ['k', '<key>', 'of publishers and subscribers'],
+  jwt_key_file: ['', '<file>', 'a file with that key'],
+  jwt_algorithm: ['O', '<name>', 'its algorithm'],
+  publisher_jwt_key: ['K', '<key>', 'of publishers'],
+  publisher_jwt_key_file: ['', '<file>', 'a file with that key'],
+  publisher_jwt_algorithm: ['A', '<name>', 'its algorithm'],
+  publisher_jwks_url: ['', '<url>', 'the JWK Set of publishers'],
+  subscriber_jwt_key: ['L', '<key>', 'of subscribers'],
+  subscriber_jwt_key_file: ['', '<file>', 'a file with that key'],
+  subscriber_jwt_algorithm: ['B', '<name>', 'its algorithm'],
+  subscriber_jwks_url: ['', '<url>', 'the JWK Set of subscribers'],
+  resource_identifier: ['', '<url>', 'what the aud of a token must name'],
+  protocol: ['', '<name>', 'auto, 1.0 or 0.x'],
+  allow_anonymous: ['X', '[boolean]', 'allow subscribers without a token'],
+  subscriptions: ['s', '[boolean]', 'the subscription API and its events'],
+  cookie_name: ['', '<name>', 'the cookie that may hold a token'],
+  cors_allowed_origins: ['c', '<origin...>', 'whose pages may read'],
+  publish_allowed_origins: ['p', '<origin...>', 'whose may publish with a cookie'],
+  public_urls: ['', '<url...>', 'where the hub may be asked'],
+  cert_file: ['C', '<file>', 'certificate chain, PEM'],
+  key_file: ['J', '<file>', 'its private key, PEM'],
+  heartbeat_interval: ['i', '<time>', 'silence before a comment is sent'],
+  read_timeout: ['R', '<time>', 'time for a whole request'],
+  read_header_timeout: ['', '<time>', "time for a request's head"],
+  write_timeout: ['W', '<time>', "a stream's longest life"],
+  dispatch_timeout: ['T', '<time>', 'longest wait for a slow reader'],
+  shutdown_timeout: ['', '<time>', 'time to end streams and requests'],
+  max_request_body_size: ['', '<size>', 'the longest body'],
+  max_queue_bytes: ['', '<size>', 'what may wait for one subscriber'],
+  compress: ['Z', '[boolean]', 'no effect in this version'],
+  use_forwarded_headers: ['f', '[boolean]', 'trust X-Forwarded-* and Forwarded'],
+  demo: ['D', '[boolean]', 'a page at / that subscribes'],
+  debug: ['d', '[boolean]', 'log updates with their payloads'],
+  log_format: ['l', '<name>', 'TEXT or JSON'],
+  metrics_enabled: ['', '[boolean]', 'figures for Prometheus'],
+  metrics_addr: ['', '<host:port>', 'where they are'],
+  license: ['', '<text>', 'not needed'],
+}
 
-/** The keys that have a flag: its short letter where the 0.x hub had one, its kind, and a word on it. mercure.yaml says more. */
-const flags: Readonly<Partial<Record<Key, readonly [letter: string, kind: Kind, description: string]>>> = {
-  addr: ['a', 'text', 'listen on host:port'],
-  transport_url: ['t', 'text', 'the log that keeps updates'],
-  transport_url_file: ['', 'text', 'a file with that URL'],
-  jwt_key: ['k', 'text', 'key of 0.x tokens, for both roles'],
-  jwt_key_file: ['', 'text', 'a file with that key'],
-  jwt_algorithm: ['O', 'text', 'its algorithm'],
-  publisher_jwt_key: ['K', 'text', "key of publishers' 0.x tokens"],
-  publisher_jwt_key_file: ['', 'text', 'a file with that key'],
-  publisher_jwt_algorithm: ['A', 'text', 'its algorithm'],
-  publisher_jwks_url: ['', 'text', "JWK Set of publishers' 0.x tokens"],
-  subscriber_jwt_key: ['L', 'text', "key of subscribers' 0.x tokens"],
-  subscriber_jwt_key_file: ['', 'text', 'a file with that key'],
-  subscriber_jwt_algorithm: ['B', 'text', 'its algorithm'],
-  subscriber_jwks_url: ['', 'text', "JWK Set of subscribers' 0.x tokens"],
-  resource_identifier: ['', 'text', 'what the aud of 1.0 tokens must name'],
-  protocol: ['', 'text', 'auto, 1.0 or 0.x'],
-  allow_anonymous: ['X', 'switch', 'allow subscribers without a token'],
-  subscriptions: ['s', 'switch', 'offer the subscription API and events'],
-  cookie_name: ['', 'text', 'the cookie that may hold a token'],
-  cors_allowed_origins: ['c', 'list', 'origins whose pages may read'],
-  publish_allowed_origins: ['p', 'list', 'origins whose pages may publish with a cookie'],
-  public_urls: ['', 'list', 'origins under which the hub may be asked'],
-  cert_file: ['C', 'text', 'certificate chain, PEM'],
-  key_file: ['J', 'text', 'its private key, PEM'],
-  heartbeat_interval: ['i', 'text', 'time between comments on a silent stream'],
-  read_timeout: ['R', 'text', 'time for a whole request'],
-  read_header_timeout: ['', 'text', "time for a request's head"],
-  write_timeout: ['W', 'text', "a stream's longest life"],
-  dispatch_timeout: ['T', 'text', 'time that bytes may wait for a reader'],
-  shutdown_timeout: ['', 'text', 'time to end streams and requests'],
-  max_request_body_size: ['', 'text', 'longest body'],
-  max_queue_bytes: ['', 'text', 'bytes that may wait for one subscriber'],
-  compress: ['Z', 'switch', 'no effect in this version'],
-  use_forwarded_headers: ['f', 'switch', 'trust X-Forwarded-* and Forwarded'],
-  demo: ['D', 'switch', 'a page at / that subscribes'],
-  debug: ['d', 'switch', 'log updates with their payloads'],
-  log_format: ['l', 'text', 'TEXT or JSON'],
-  metrics_enabled: ['', 'switch', 'figures for Prometheus'],
-  metrics_addr: ['', 'text', 'on this address'],
-  license: ['', 'text', 'not needed'],
+/** Where a group of flags begins, as in mercure.yaml. */
+const headings: Readonly<Partial<Record<Key, string>>> = {
+  addr: 'Where it listens:',
+  transport_url: 'The log that keeps updates:',
+  jwt_key: 'Tokens of generation 0.x:',
+  resource_identifier: 'Tokens of generation 1.0 (issuers are set in the file):',
+  protocol: 'Who may do what:',
+  heartbeat_interval: 'Times and bounds:',
+  log_format: 'Watching it:',
 }
 
 /** Flags of the 0.x hub that have gone: accepted here, to be refused with a word on what to do instead. */
@@ -63,16 +72,20 @@ const retired: Readonly<Record<string, string>> = { acme_hosts: 'o', acme_cert_d
 /** Adds `--config` and a flag for each key of one value. `-dX` means `-d -X`, as it did. */
 export function addConfigOptions(command: Command): Command {
   command.combineFlagAndOptionalValue(false)
-  command.option(
-    '--config <file>',
-    'the configuration (default: mercure.yaml here, in ~/.config/mercure or /etc/mercure)',
-  )
+  command.configureOutput({ outputError: (sentence, write) => write(withoutValues(sentence)) })
+  command.configureHelp({
+    minWidthToWrap: 20, // the flags leave little of a terminal's 80 columns
+    optionTerm: ({ short, flags }) => (short === undefined ? `    ${flags}` : flags),
+  })
+  command.option('--config <file>', 'instead of mercure.yaml here, in ~/.config/mercure or in /etc/mercure')
+  let heading = ''
   for (const key of keys) {
+    heading = headings[key] ?? heading
     const flag = flags[key]
     if (flag === undefined) continue
-    const [letter, kind, description] = flag
-    const value = kind === 'switch' ? '[boolean]' : kind === 'list' ? '<value...>' : '<value>'
-    command.addOption(new Option(`${letter === '' ? '' : `-${letter}, `}${longName(key)} ${value}`, description))
+    const [letter, value, description] = flag
+    const name = `${letter === '' ? '' : `-${letter}, `}${longName(key)}`
+    command.addOption(new Option(`${name} ${value}`, description).helpGroup(heading))
   }
   for (const [key, letter] of Object.entries(retired)) {
     command.addOption(new Option(`${letter === '' ? '' : `-${letter}, `}${longName(key)} [value]`).hideHelp())
@@ -95,3 +108,7 @@ export function readFlags(command: Command): Flags {
 }
 
 const longName = (key: string): string => `--${key.replaceAll('_', '-')}`
+
+/** Commander quotes the arguments that it does not know, and these may hold a secret. */
+const withoutValues = (sentence: string): string =>
+  sentence.replace(/( option '(?:--[^=']*|-[^-]))[\s\S]*'/, "$1'").replace(/( but got \d+): [\s\S]*/, '$1.\n')

@@ -1,8 +1,9 @@
 import { readDirectives } from './directives.ts'
-import type { Environment } from './environment.ts'
 import type { Layer } from './layer.ts'
 import { nearest } from './nearest.ts'
 import type { Problem } from './problem.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
 
 /** What the environment variables of the reference hub's Docker image say, of either generation. */
 export interface Image {

@@ -39,8 +39,11 @@ export type Verifier =
  * @throws HubError `configuration_invalid`, the key not shown
  */
 export function keyVerifier(text: string, algorithm: Algorithm | null, algorithmKey: string): Verifier {
-  const publicKey = readPublicKey(text)
+  const jwk = parseJwk(text)
+  algorithm = agreedAlgorithm(jwk, algorithm, algorithmKey)
+  const publicKey = readPublicKey(text, jwk)
   if (publicKey === null) {
+    if (countSecretBytes(text) === 0) throw invalid('holds an empty secret.')
     if (algorithm === null || !isAsymmetric(algorithm)) return { key: text, algorithm: algorithm ?? 'HS256' }
     throw invalid(`holds a plain secret, but ${algorithmKey} says ${algorithm}, which takes a public key in PEM form.`)
   }
@@ -61,9 +64,28 @@ export function keyVerifier(text: string, algorithm: Algorithm | null, algorithm
   return { key: publicKey.export({ type: 'spki', format: 'pem' }).toString(), algorithm }
 }
 
-/** null: a secret. */
-function readPublicKey(text: string): KeyObject | null {
+/** What a JWK says of itself counts as stated. */
+function agreedAlgorithm(
+  jwk: webcrypto.JsonWebKey | null,
+  algorithm: Algorithm | null,
+  algorithmKey: string,
+): Algorithm | null {
+  if (jwk?.alg === undefined) return algorithm
+  const own = algorithms.find(name => name === jwk.alg)
+  if (own === undefined) throw invalid('holds a JWK whose alg is none of this hub.')
+  if (algorithm === null || algorithm === own) return own
+  throw invalid(`holds a JWK for ${own}, but ${algorithmKey} says ${algorithm}.`)
+}
+
+/** How long a secret is that a `Verifier` holds. */
+export function countSecretBytes(text: string): number {
   const jwk = parseJwk(text)
+  if (jwk === null) return Buffer.byteLength(text)
+  return typeof jwk.k === 'string' ? Buffer.from(jwk.k, 'base64url').length : 0
+}
+
+/** null: a secret. */
+function readPublicKey(text: string, jwk: webcrypto.JsonWebKey | null): KeyObject | null {
   if (jwk?.kty === 'oct' || (jwk === null && !text.includes('-----BEGIN'))) return null
   if (text.includes('PRIVATE KEY-----') || jwk?.d !== undefined) {
     throw invalid(

@@ -28,7 +28,7 @@ const alternatives: readonly (readonly string[])[] = [
 
 /** Lays sources over each other, the strongest last. */
 export function merge(layers: readonly Layer[]): Sources {
-  const values: Record<string, unknown> = {}
+  const values = new Map<string, unknown>()
   const owners = new Map<string, Layer>()
   for (const layer of layers) {
     const set = Object.keys(layer.values).filter(key => !isUnset(layer.values[key]))
@@ -37,16 +37,16 @@ export function merge(layers: readonly Layer[]): Sources {
       for (const other of others) {
         if (owners.get(other) === layer) continue
         owners.delete(other)
-        delete values[other]
+        values.delete(other)
       }
     }
     for (const key of set) {
-      values[key] = layer.values[key]
+      values.set(key, layer.values[key])
       owners.set(key, layer)
     }
   }
   return {
-    values,
+    values: Object.fromEntries(values),
     where: path => owners.get(String(path[0]))?.where(path) ?? null,
     directory: key => owners.get(key)?.directory,
   }

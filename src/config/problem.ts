@@ -31,9 +31,15 @@ export class ConfigurationError extends HubError {
   }
 }
 
-/** `issuers[0].publisher` */
+/** `issuers[0].publisher`. What is no name is not shown: a key without the space after its colon has its value in it. */
 export const formatPath = (path: Path): string =>
-  path.map((part, at) => (typeof part === 'number' ? `[${part}]` : at === 0 ? part : `.${part}`)).join('')
+  path
+    .map((part, at) => {
+      if (typeof part === 'number') return `[${part}]`
+      const name = /^[\w-]{1,60}$/.test(part) ? part : '…'
+      return at === 0 ? name : `.${name}`
+    })
+    .join('')
 
 const formatProblem = ({ key, where, message }: Problem): string =>
   `${[key, where && (key === null ? where : `(${where})`)].filter(Boolean).join(' ')}: ${message}`

@@ -1,7 +1,7 @@
 import * as z from 'zod'
 import { parseAddress } from './address.ts'
 import { parseDsn } from './dsn.ts'
-import { choice, count, flag, mapping, one, optional, optionalChoice, several, size, timer } from './fields.ts'
+import { choice, count, flag, mapping, one, optional, optionalChoice, scalar, several, size, timer } from './fields.ts'
 import { invalid } from './invalid.ts'
 import { algorithms, asymmetricAlgorithms, parseKeySetUrl } from './key.ts'
 import { parseOrigin } from './origin.ts'
@@ -25,7 +25,7 @@ const role = mapping({
 export const schema = mapping(
   {
     // where it listens
-    addr: optional(parseAddress),
+    addr: optional(parseAddress, scalar),
     cert_file: optional(asWritten),
     key_file: optional(asWritten),
     public_urls: several(one(parsePublicUrl)),
@@ -77,7 +77,7 @@ export const schema = mapping(
     log_format: choice(['TEXT', 'JSON', 'FLUENTD']).prefault('JSON'),
     debug: flag(false),
     metrics_enabled: flag(false),
-    metrics_addr: optional(parseAddress).prefault('127.0.0.1:9764'),
+    metrics_addr: optional(parseAddress, scalar).prefault('127.0.0.1:9764'),
     demo: flag(false),
     license: optional(asWritten),
   },

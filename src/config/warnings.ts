@@ -1,6 +1,5 @@
 import type { Config, Roles } from './config.ts'
-import type { Verifier } from './key.ts'
-import { roles } from './roles.ts'
+import { countSecretBytes, type Verifier } from './key.ts'
 import type { Settings } from './schema.ts'
 
 /** Secrets that documentations print: whoever reads these can sign tokens. */
@@ -17,45 +16,42 @@ export function warningsOf(config: Config, settings: Settings): string[] {
   ]
 }
 
+/** A key is warned of once, however many roles and issuers use it. */
 function ofKeys({ keys, issuers }: Config): string[] {
-  const all: [whose: string, roles: Roles][] = [
+  const owners: [whose: string, verifiers: Roles][] = [
     ['0.x tokens', keys],
     ...issuers.map(issuer => [`tokens of ${issuer.id}`, issuer] as [string, Roles]),
   ]
-  return all.flatMap(([whose, verifiers]) => {
-    const { publisher, subscriber } = verifiers
-    const same =
-      publisher !== null &&
-      subscriber !== null &&
-      'key' in publisher &&
-      'key' in subscriber &&
-      publisher.key === subscriber.key
-    const names = same ? ['key'] : roles.map(role => `${role} key`)
-    return names.flatMap((name, at) => {
-      const verifier = verifiers[roles[at]!]
-      return verifier === null ? [] : ofVerifier(verifier, `the ${name} of ${whose}`)
-    })
-  })
+  const found = owners.flatMap(([whose, { publisher, subscriber }]) =>
+    JSON.stringify(publisher) === JSON.stringify(subscriber)
+      ? judge(publisher, `the key of ${whose}`)
+      : [...judge(publisher, `the publisher key of ${whose}`), ...judge(subscriber, `the subscriber key of ${whose}`)],
+  )
+  const keysAtFault = Map.groupBy(found, ({ key, fault }) => JSON.stringify([key, fault])).values()
+  return [...keysAtFault].map(uses => `${uses.map(({ name }) => name).join(' and ')} ${uses[0]!.fault}`)
 }
 
-function ofVerifier(verifier: Verifier, name: string): string[] {
+function judge(verifier: Verifier | null, name: string): { key: string; name: string; fault: string }[] {
+  const fault = verifier && faultOf(verifier)
+  if (verifier === null || fault === null) return []
+  return [{ key: 'key' in verifier ? verifier.key : verifier.jwksUrl.href, name, fault }]
+}
+
+/** What is wrong with a key, to follow its name; null: nothing. */
+function faultOf(verifier: Verifier): string | null {
   if ('jwksUrl' in verifier) {
     const { protocol, hostname } = verifier.jwksUrl
-    if (protocol !== 'http:' || /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname)) return []
-    return [`${name} comes from ${hostname} over plain http: whoever is on the way can replace it. Use https.`]
+    if (protocol !== 'http:' || /^(localhost|127\.[\d.]+|\[::1\])$/.test(hostname)) return null
+    return `comes from ${hostname} over plain http: whoever is on the way can replace it. Use https.`
   }
   if (knownSecrets.has(verifier.key)) {
-    return [
-      `${name} is the one of the documentation: EVERYBODY can sign tokens for this hub. Use a secret of your own, such as of \`openssl rand -base64 48\`.`,
-    ]
+    return 'is the one of the documentation: EVERYBODY can sign tokens for this hub. Use a secret of your own, such as of `openssl rand -base64 48`.'
   }
   const [, bits] = /^HS(\d+)$/.exec(verifier.algorithm) ?? []
-  const bytes = Buffer.byteLength(verifier.key)
+  const bytes = countSecretBytes(verifier.key)
   // RFC 7518, section 3.2.
-  if (bits === undefined || verifier.key.startsWith('{') || bytes >= Number(bits) / 8) return []
-  return [
-    `${name} has ${bytes} bytes, ${verifier.algorithm} wants ${Number(bits) / 8} random ones: a short one can be guessed from any token.`,
-  ]
+  if (bits === undefined || bytes >= Number(bits) / 8) return null
+  return `has ${bytes} bytes, ${verifier.algorithm} wants ${Number(bits) / 8} random ones: a short one can be guessed from any token.`
 }
 
 /** Keys of the generation that `protocol` leaves out. */

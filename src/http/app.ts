@@ -2,11 +2,10 @@ import { type Handler, Hono } from 'hono'
 import { HubError } from '../errors.ts'
 import { subscriptionsPath } from '../protocol/subscription.ts'
 import { hubPath } from '../protocol/topic.ts'
-import { type Environment, prepareRequest } from './context.ts'
+import { type Environment, prepareRequest, refuseOtherOrigins } from './context.ts'
 import { preflightHeaders } from './cors.ts'
-import { livenessHandler, readinessHandler } from './health.ts'
 import { type MetadataValues, metadataPath, protectedResourceMetadata } from './metadata.ts'
-import { type Figures, metricsHandler } from './metrics.ts'
+import { addOperatorRoutes, type OperatorOptions } from './metrics.ts'
 import type { AllowedOrigins } from './origin.ts'
 import { answerProblem, type RefusalObserver } from './problem.ts'
 import { publishHandler } from './publish.ts'
@@ -15,18 +14,16 @@ import { type SubscribeOptions, subscribeHandler } from './subscribe.ts'
 import { subscriptionsHandler } from './subscriptions.ts'
 import { addWelcome } from './welcome.ts'
 
-export interface AppOptions extends RequestOptions, SubscribeOptions, RefusalObserver {
+export interface AppOptions extends RequestOptions, SubscribeOptions, RefusalObserver, OperatorOptions {
   /** Protected resource metadata; `undefined`: no token can be verified, and there is nothing to tell. */
   readonly metadata: Omit<MetadataValues, 'resource'> | undefined
-  /** Figures for `/metrics`; `undefined`: served elsewhere, or nowhere. */
-  readonly metrics: Figures | undefined
   /** A page at `/` that subscribes, for a first look. */
   readonly demo: boolean
 }
 
 /** The hub's routes. Handlers answer, or throw a HubError, which is answered in one place. */
 export function createApp(options: AppOptions): Hono<Environment> {
-  const { hub, authenticator, corsAllowedOrigins, metrics } = options
+  const { hub, authenticator, corsAllowedOrigins, publicUrls } = options
   const app = new Hono<Environment>({ getPath: (_request, options) => splitTarget(options?.env?.incoming.url).path })
   app.onError((error, c) => answerProblem(error, c, options))
   app.notFound(c => answerProblem(new HubError('not_found', 'There is nothing at this path.'), c, options))
@@ -44,6 +41,10 @@ export function createApp(options: AppOptions): Hono<Environment> {
       return answer
     })
   }
+
+  // Before the check of the origin: probes address a node by whatever name it has.
+  for (const path of addOperatorRoutes(app, options)) only(path, 'GET, HEAD')
+  if (publicUrls.length > 0) app.use(refuseOtherOrigins(publicUrls))
 
   app.post(hubPath, publishHandler(options))
   app.on(['GET', 'QUERY'], hubPath, subscribeHandler(options))
@@ -67,11 +68,6 @@ export function createApp(options: AppOptions): Hono<Environment> {
     only(metadataPath, 'GET, HEAD')
   }
 
-  app.get('/healthz', livenessHandler())
-  app.get('/readyz', readinessHandler(hub))
-  if (metrics !== undefined) {
-    app.get('/metrics', metricsHandler(metrics))
-  }
   if (options.demo) addWelcome(app)
   return app
 }

@@ -1,29 +1,31 @@
 import { HubError, quote } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { Grant } from '../protocol/grant.ts'
-import type { Matcher } from '../protocol/matcher.ts'
 
 /** What a token must say for an action: the rules behind every 403 of generation 1.0 and their 401 of 0.x. */
 
-/** @throws HubError `token_missing`, `publish_not_granted` */
-export function requirePublisher(grant: Grant | null, generation: Generation): Grant & { publish: readonly Matcher[] } {
+/**
+ * A 0.x token must speak of publishing at all before its body is read; one of 1.0 is asked when the topics are known.
+ * @throws HubError `token_missing`, `publish_not_granted`
+ */
+export function requirePublisher(grant: Grant | null, generation: Generation): Grant {
   if (grant === null) {
     throw new HubError('token_missing', 'Publishing needs a token: send "Authorization: Bearer <JWT>".', { generation })
   }
-  if (mayPublish(grant)) return grant
-  throw new HubError('publish_not_granted', `The token grants no publishing: ${lacks(grant, 'publish')}.`, {
-    generation: grant.generation,
-  })
+  if (grant.generation === '0.x' && grant.publish === null) throw publishNotGranted(grant)
+  return grant
 }
 
-/** Every topic, alternates included, must be granted. @throws HubError `topic_not_granted` */
-export function requireTopics(grant: Grant & { publish: readonly Matcher[] }, topics: readonly string[]): void {
-  const refused = topics.find(topic => !grant.publish.some(matcher => matcher.matches(topic)))
+/** Every topic, alternates included, must be granted. @throws HubError `publish_not_granted`, `topic_not_granted` */
+export function requireTopics(grant: Grant, topics: readonly string[]): void {
+  const { generation, publish } = grant
+  if (publish === null) throw publishNotGranted(grant)
+  const refused = topics.find(topic => !publish.some(matcher => matcher.matches(topic)))
   if (refused === undefined) return
   throw new HubError(
     'topic_not_granted',
     `The token does not grant publishing to ${quote(refused)}: every topic of an update must be granted.`,
-    { generation: grant.generation },
+    { generation },
   )
 }
 
@@ -45,7 +47,10 @@ export function requireReader(grant: Grant | null, generation: Generation, names
   })
 }
 
-const mayPublish = (grant: Grant): grant is Grant & { publish: readonly Matcher[] } => grant.publish !== null
+const publishNotGranted = (grant: Grant): HubError =>
+  new HubError('publish_not_granted', `The token grants no publishing: ${lacks(grant, 'publish')}.`, {
+    generation: grant.generation,
+  })
 
 const lacks = (grant: Grant, action: 'publish' | 'subscribe'): string =>
   grant.generation === '0.x'

@@ -11,15 +11,23 @@ export interface Environment {
   }
 }
 
-/** Prepares each request, and turns away those for other origins than the hub's own. */
+/** Prepares each request, and turns away what is none. */
 export function prepareRequest(options: RequestOptions): MiddlewareHandler<Environment> {
   return async (c, next) => {
     const request = new HubRequest(c.env.incoming, options)
     c.set('request', request)
     const fault = findFault(request, c.env.incoming)
     if (fault !== undefined) throw new HubError('request_malformed', fault)
-    if (options.publicUrls.length > 0 && !options.publicUrls.includes(request.origin)) {
-      throw new HubError('misdirected_request', `This hub does not answer for ${request.origin}: see public_urls.`)
+    await next()
+  }
+}
+
+/** Turns away requests for other origins than the hub's own (RFC 9110, section 15.5.20). */
+export function refuseOtherOrigins(publicUrls: readonly string[]): MiddlewareHandler<Environment> {
+  return async (c, next) => {
+    const { origin } = c.get('request')
+    if (!publicUrls.includes(origin)) {
+      throw new HubError('misdirected_request', `This hub does not answer for ${origin}: see public_urls.`)
     }
     await next()
   }

@@ -1,26 +1,23 @@
 import type { Handler } from 'hono'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
-import type { Environment } from './context.ts'
+import { textHeaders } from './request.ts'
 
 /** `GET /healthz`: the process answers. */
-export function livenessHandler(): Handler<Environment> {
-  return c => c.body('ok\n', 200, { ...c.get('request')?.answerHeaders, 'Content-Type': 'text/plain; charset=utf-8' })
+export function livenessHandler(): Handler {
+  return c => c.body('ok\n', 200, textHeaders)
 }
 
-/** `GET /readyz`: updates can be stored and delivered now; if not, 503 with a sentence for the operator that says what is missing. */
-export function readinessHandler(hub: Hub): Handler<Environment> {
+/** `GET /readyz`: updates can be stored and delivered now; if not, 503 with the reason, for the operator. */
+export function readinessHandler(hub: Hub, log: { error(fields: object, message: string): void }): Handler {
   return async c => {
-    const headers = { ...c.get('request')?.answerHeaders, 'Content-Type': 'text/plain; charset=utf-8' }
     try {
       await hub.ready()
-      return c.body('ready\n', 200, headers)
+      return c.body('ready\n', 200, textHeaders)
     } catch (error) {
-      return c.body(
-        `not ready: ${error instanceof HubError ? error.message : 'the transport failed, see the log'}\n`,
-        503,
-        headers,
-      )
+      if (error instanceof HubError) return c.body(`${error.code}: ${error.message}\n`, 503, textHeaders)
+      log.error({ err: error }, 'not ready')
+      return c.body('internal: The transport failed; see the log.\n', 503, textHeaders)
     }
   }
 }

@@ -12,7 +12,8 @@ export function requestOrigin(request: IncomingMessage | Http2ServerRequest, use
   let host = (headers[':authority'] ?? headers.host) || 'localhost'
   if (useForwardedHeaders) {
     const forwarded = firstElement(headers.forwarded)
-    scheme = firstElement(headers['x-forwarded-proto']) ?? parameter(forwarded, 'proto') ?? scheme
+    const claimed = firstElement(headers['x-forwarded-proto']) ?? parameter(forwarded, 'proto') ?? scheme
+    if (/^https?$/i.test(claimed)) scheme = claimed
     host = firstElement(headers['x-forwarded-host']) ?? parameter(forwarded, 'host') ?? host
   }
   const origin = `${scheme.toLowerCase()}://${String(host).toLowerCase()}`

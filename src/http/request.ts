@@ -3,6 +3,7 @@ import type { Http2ServerRequest } from 'node:http2'
 import type { Generation } from '../protocol/generation.ts'
 import type { Grant } from '../protocol/grant.ts'
 import type { CompileMatcher } from '../protocol/matcher.ts'
+import { hubPath } from '../protocol/topic.ts'
 import type { Authenticator, Role } from './authenticate.ts'
 import { corsHeaders } from './cors.ts'
 import type { AuthenticationRequest } from './credentials.ts'
@@ -29,6 +30,9 @@ export const securityHeaders: Record<string, string> = {
   'X-XSS-Protection': '1; mode=block',
   'Content-Security-Policy': "default-src 'self'",
 }
+
+/** Of short answers that are no page's business. */
+export const textHeaders: Record<string, string> = { ...securityHeaders, 'Content-Type': 'text/plain; charset=utf-8' }
 
 /** A request as the hub's rules see it. */
 export class HubRequest implements AuthenticationRequest {
@@ -70,11 +74,16 @@ export class HubRequest implements AuthenticationRequest {
   }
 
   get topicParameter(): boolean {
-    return this.query.has('topic')
+    return this.#subscribes && this.query.has('topic')
   }
 
   get matchParameter(): boolean {
-    return bringsMatch(this.query)
+    return this.#subscribes && bringsMatch(this.query)
+  }
+
+  /** Elsewhere the query's matchers mean nothing. */
+  get #subscribes(): boolean {
+    return this.path === hubPath && this.method !== 'POST'
   }
 
   /** Every value of a header as it was sent; HTTP/2 requests hold a repeated one as a list, where it may be repeated at all. */

@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import { Batch } from '../hub/batch.ts'
 import type { EndReason, Sink } from '../hub/subscriber.ts'
@@ -58,11 +59,8 @@ export class Stream implements Sink, Sleeper {
       const socket = response.chunkedEncoding ? response.socket : null
       this.#chunked = socket !== null
       this.#out = socket ?? response
-      // What is written through a response leaves a tick later, after what is written to its socket in this one: the head must not.
-      socket?.cork()
-      response.flushHeaders()
-      this.#out.write(socket === null ? opening : chunkOf(openingBatch))
-      socket?.uncork()
+      if (socket === null) response.write(opening)
+      else writeOpening(response, socket)
     } else {
       response.writeHead(200, headers)
       this.#chunked = false
@@ -180,6 +178,17 @@ export class Stream implements Sink, Sleeper {
     this.#ending = false
     this.#out.destroy()
   }
+}
+
+/** What is written through a response leaves a tick later, after what is written to its socket in this one: the head must not. */
+function writeOpening(response: ServerResponse, socket: Socket): void {
+  socket.cork()
+  // Header values are bytes as Latin-1, and a flushed head is written as text in the socket's encoding.
+  socket.setDefaultEncoding('latin1')
+  response.flushHeaders()
+  socket.setDefaultEncoding('utf8')
+  socket.write(chunkOf(openingBatch))
+  socket.uncork()
 }
 
 const ignore = () => {}

@@ -40,6 +40,8 @@ export function subscribeHandler(options: SubscribeOptions): Handler<Environment
     const matchers = readMatchers(form, request.compile, options.accepted)
     const requested = requestedCursor(incoming.headers['last-event-id'], form)
     const cursor = await locate(options.hub, requested, matchers, outgoing)
+    // Before the head is sent: there is no way back from a 200.
+    options.hub.requireOpen()
     const headers = { ...request.answerHeaders, ...streamHeaders, ...cursorHeaders(requested, cursor) }
     // RFC 9110, section 9.3.2: a HEAD is answered and over; it subscribes nobody.
     if (incoming.method === 'HEAD') return c.body(null, 200, headers)

@@ -6,6 +6,7 @@ const files = [
   { path: '/', file: 'index.html', type: 'text/html; charset=utf-8' },
   { path: '/ui/welcome.css', file: 'welcome.css', type: 'text/css; charset=utf-8' },
   { path: '/ui/welcome.js', file: 'welcome.js', type: 'text/javascript; charset=utf-8' },
+  { path: '/ui/icon.svg', file: 'icon.svg', type: 'image/svg+xml' },
 ]
 
 /** A page at `/` that subscribes and publishes: the first look at a hub that was just started. Nothing comes from another host. */

@@ -67,10 +67,15 @@ export class Hub {
     await this.#transport.start({ backfill: this.#backfill }, (entry, live) => this.#deliver(entry, live))
   }
 
+  /** A hub that shuts down takes no updates and no subscribers. @throws HubError `shutting_down` */
+  requireOpen(): void {
+    if (!this.#closing) return
+    throw new HubError('shutting_down', 'This hub is shutting down: try again, at another node or in a moment.')
+  }
+
   /** Resolves when the update is stored: every subscriber of every node then gets it. */
   async publish(update: Update): Promise<void> {
-    if (this.#closing)
-      throw new HubError('shutting_down', 'This hub is shutting down: publish again, to another node or in a moment.')
+    this.requireOpen()
     await this.#transport.publish(update)
     this.#observer.published(update)
   }
@@ -94,7 +99,7 @@ export class Hub {
 
   /** Registers a subscriber, sends it its past and then, with no gap, what is delivered live. */
   subscribe(options: { matchers: readonly Matcher[]; grant: Grant | null; cursor: Cursor; sink: Sink }): Subscriber {
-    if (this.#closing) throw new HubError('shutting_down', 'This hub is shutting down: reconnect in a moment.')
+    this.requireOpen()
     const { matchers, grant, sink, cursor } = options
     const id = `urn:uuid:${crypto.randomUUID()}`
     const subscriber = new Subscriber({ id, matchers, grant, sink, maxQueueBytes: this.#maxQueueBytes })
@@ -144,7 +149,7 @@ export class Hub {
   }
 
   async ready(): Promise<void> {
-    if (this.#closing) throw new HubError('shutting_down', 'This hub is shutting down.')
+    this.requireOpen()
     await this.#transport.ready?.()
   }
 

@@ -26,8 +26,9 @@ export interface Program {
 }
 
 /**
- * Rule of the layout: a part adds edges only out of states that no other part adds edges to leave by. Two parts that begin in
- * the same state would lend each other their exits: `(x*y)*` would match `x`. The states that consume nothing keep them apart.
+ * Rules of the layout. A part adds edges only out of states that no other part adds edges to leave by: two parts that begin in
+ * the same state would lend each other their exits, and `(x*y)*` would match `x`. States that consume nothing keep them apart.
+ * And what is repeated is left from its end only, never from its start: whoever follows edges relies on that.
  *
  * @throws HubError `matcher_too_complex`
  */
@@ -94,8 +95,9 @@ export function assemble(expression: Expression): Program {
     addState(hexDigits)
     const end = addState(null)
     addEdge(plain, percent)
-    addEdge(plain, end + 1)
+    addEdge(plain, end)
     addEdge(end, plain)
+    addEdge(end, end + 1)
   }
 
   function addChoice(items: readonly Expression[]): void {

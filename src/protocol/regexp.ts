@@ -1,6 +1,8 @@
 import { asciiSetOf, complement, digits, wordCharacters } from './ascii-set.ts'
 import { type Expression, noWordBoundary, text, textEnd, textStart, wordBoundary } from './expression.ts'
-import { eat, invalidRegexp, type Reader, readClass, readEscape, toSet } from './regexp-class.ts'
+import { readClass, toSet } from './regexp-class.ts'
+import { readEscape } from './regexp-escape.ts'
+import { eat, invalidRegexp, type Reader } from './regexp-reader.ts'
 
 const lineTerminators = asciiSetOf('\n\r')
 const notLiteral = '^$\\.*+?()[]{}|'

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after, test } from 'node:test'
 import { createCertificate } from '../support/certificate.ts'
+import { curlMissing, curlWithoutHttp2 } from '../support/curl.ts'
 import { startHub } from '../support/hub.ts'
 import { publisherToken } from '../support/token.ts'
 
-const version = spawnSync('curl', ['--version'], { encoding: 'utf8' })
-const skip = version.error !== undefined && `there is no curl here: ${version.error.message}`
-const http1Only = !/HTTP2/.test(version.stdout ?? '') && 'this curl speaks no HTTP/2'
+const skip = curlMissing
 const certificate = await createCertificate()
 after(() => certificate[Symbol.asyncDispose]())
 
@@ -45,7 +44,7 @@ const streams: { name: string; options: string[]; secure?: boolean; without?: st
   { name: 'HTTP/1.1', options: [] },
   { name: 'HTTP/1.0', options: ['--http1.0'] },
   { name: 'an encoding that it can read', options: ['--compressed'] },
-  { name: 'HTTP/2', options: ['--http2'], secure: true, without: http1Only },
+  { name: 'HTTP/2', options: ['--http2'], secure: true, without: curlWithoutHttp2 },
   { name: 'HTTP/1.1 over TLS', options: ['--http1.1'], secure: true },
 ]
 for (const { name, options, secure = false, without = false } of streams) {

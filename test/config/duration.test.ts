@@ -46,7 +46,11 @@ describe('a duration', () => {
   }
 
   test('is read back as it was written, to the nanosecond', () => {
-    const ms = fc.oneof(fc.maxSafeNat(), fc.nat(100_000), fc.nat(1_000_000_000).map(ns => ns / 1_000_000))
+    const ms = fc.oneof(
+      fc.maxSafeNat(),
+      fc.nat(100_000),
+      fc.nat(1_000_000_000).map(ns => ns / 1_000_000),
+    )
     fc.assert(fc.property(ms, ms => assert.equal(parseDuration(formatDuration(ms)), ms)))
   })
 

@@ -42,7 +42,7 @@ describe('an origin', () => {
     ['https://', /has no host/],
     ['https://*.*.example.com', /has more than one "\*"; an origin may hold one\.$/],
     ['https://exa%mple.com', /is not a host name\.$/],
-    ['https://example.com:65536', /the port must be at most 65535\.$/],
+    ['https://example.com:65536', /the port must be a number up to 65535\.$/],
   ])
 })
 

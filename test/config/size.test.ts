@@ -20,7 +20,10 @@ describe('a size', () => {
 
   for (const text of ['', 'B', '-1', '1XB', '1 M B', '1iB', '1e3', '0x10', '1,000', 'constructor']) {
     test(`"${text}" is refused`, () => {
-      assert.throws(() => parseSize(text), { code: 'configuration_invalid', message: /is not a size; write it like 64KiB/ })
+      assert.throws(() => parseSize(text), {
+        code: 'configuration_invalid',
+        message: /is not a size; write it like 64KiB/,
+      })
     })
   }
 
@@ -29,10 +32,12 @@ describe('a size', () => {
   })
 
   test('is read back as it was written', () => {
-    fc.assert(fc.property(fc.nat(2 ** 31 - 1), fc.nat(2), (number, power) => {
-      const bytes = number * 1024 ** power
-      assert.equal(parseSize(formatSize(bytes)), bytes)
-    }))
+    fc.assert(
+      fc.property(fc.nat(2 ** 31 - 1), fc.nat(2), (number, power) => {
+        const bytes = number * 1024 ** power
+        assert.equal(parseSize(formatSize(bytes)), bytes)
+      }),
+    )
   })
 
   test('is written in the largest unit that divides it', () => {

@@ -70,7 +70,7 @@ suite('a form', () => {
 
 suite('bytes that are not UTF-8', () => {
   const anyBytes = fc.uint8Array({ maxLength: 20 })
-  const escape = (bytes: Uint8Array): string =>
+  const percentEncode = (bytes: Uint8Array): string =>
     [...bytes].map(byte => `%${byte.toString(16).padStart(2, '0')}`).join('')
 
   test('are told by the name of their field and become replacement characters', () => {
@@ -86,7 +86,7 @@ suite('bytes that are not UTF-8', () => {
   test('whatever the bytes, the value is what the Encoding Standard makes of them', () => {
     fc.assert(
       fc.property(anyBytes, anyText, (bytes, text) => {
-        const form = parse(`a=${encodeURIComponent(text.toWellFormed())}${escape(bytes)}`)
+        const form = parse(`a=${encodeURIComponent(text.toWellFormed())}${percentEncode(bytes)}`)
         const whole = Buffer.concat([Buffer.from(text.toWellFormed()), bytes])
         assert.equal(form.get('a'), new TextDecoder('utf-8', { ignoreBOM: true }).decode(whole))
         assert.equal(form.notUtf8.has('a'), !isUtf8(whole))

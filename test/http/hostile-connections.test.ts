@@ -114,7 +114,7 @@ suite('requests that never become complete', { concurrency: true }, () => {
   })
 
   test('a stream outlives both time-outs', async () => {
-    await using hub = await start({ read_header_timeout: '100ms', read_timeout: '200ms', heartbeat_interval: '500ms' })
+    await using hub = await start({ read_header_timeout: '300ms', read_timeout: '600ms', heartbeat_interval: '500ms' })
     const stream = await hub.subscribe('topic=a')
     await stream.until(text => text.endsWith(':\n:\n:\n'))
     await hub.publish({ topic: 'a', data: 'still here' })

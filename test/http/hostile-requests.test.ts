@@ -14,7 +14,7 @@ const mebibyte = 1 << 20
 let hub: TestHub
 let authorization: string
 before(async () => {
-  hub = await startHub({ read_header_timeout: '1s', read_timeout: '2s' })
+  hub = await startHub()
   authorization = `Authorization: Bearer ${await publisherToken()}`
 })
 after(() => hub.close())

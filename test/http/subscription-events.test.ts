@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, suite, test } from 'node:test'
+import { afterEach, beforeEach, suite, test } from 'node:test'
 import type { Generation } from '../../src/protocol/generation.ts'
 import { startHub, type TestHub } from '../support/hub.ts'
 import {
@@ -11,16 +11,16 @@ import {
   readSubscriptions,
   subscriptionsPath,
 } from '../support/subscriptions.ts'
-import { publisherToken, signAccessToken, subscriberToken, testIssuer } from '../support/token.ts'
+import { publisherToken, signAccessToken, signToken, subscriberToken, testIssuer } from '../support/token.ts'
 
 suite('events', () => {
   let hub: TestHub
   let tokens: Record<Generation, string>
-  before(async () => {
+  beforeEach(async () => {
     hub = await startHub({ subscriptions: true, issuers: [testIssuer] })
     tokens = await readerTokens(hub)
   })
-  after(() => hub.close())
+  afterEach(() => hub.close())
 
   const watching: Record<Generation, string> = {
     '0.x': `topic=${encodeSegment(`${subscriptionsPath}/{topic}/{subscriber}`)}`,
@@ -72,7 +72,6 @@ suite('events', () => {
       const documents = [...arrived, ...left].map(documentOf)
       assert.equal(new Set(documents.map(({ subscriber }) => subscriber)).size, 1)
       assert.equal(new Set(documents.map(({ id }) => id)).size, patterns.length)
-      watcher.close()
     })
 
     test(`${generation}: a watcher sees itself come`, async () => {
@@ -81,7 +80,6 @@ suite('events', () => {
       assert.equal(document.active, true)
       const pattern = new URLSearchParams(watching[generation]).values().next().value
       assert.equal(document.topic ?? document.match, pattern)
-      watcher.close()
     })
 
     test(`${generation}: it is what the list shows`, async () => {
@@ -105,21 +103,21 @@ suite('events', () => {
       const left = (await watcher.take(patterns.length)).map(documentOf)
       for (const { payload } of left) assert.deepEqual(payload, { user: '<b>' })
       assert.equal((await readSubscriptions(hub, left[0].id, tokens[generation])).status, 404)
-      watcher.close()
     })
   }
 
   test('each generation gets its own where both subscribe in one request', async () => {
     const watcher = await hub.subscribe('topic=*', { headers: bearer(tokens['0.x']) })
     await watcher.take()
-    const stream = await hub.subscribe('match=both&topic=both')
+    await hub.subscribe('match=both&topic=both')
     const [first, second] = await watcher.take(2)
-    assert.deepEqual([first, second].map(event => [event!.event, documentOf(event).type]).sort(), [
-      ['mercure', 'subscription'],
-      [undefined, 'Subscription'],
-    ])
-    stream.close()
-    watcher.close()
+    assert.deepEqual(
+      [first, second].map(event => [event!.event, documentOf(event).type]),
+      [
+        ['mercure', 'subscription'],
+        [undefined, 'Subscription'],
+      ],
+    )
   })
 
   const blind: { name: string; query: string; token?: () => Promise<string> }[] = [
@@ -155,10 +153,14 @@ suite('events', () => {
   ]
   for (const { name, query, token } of blind) {
     test(`private: none ${name}`, async () => {
+      const witness = await hub.subscribe('match=*', { headers: bearer(tokens['1.0']) })
       const watcher = await hub.subscribe(query, token === undefined ? {} : { headers: bearer(await token()) })
-      ;(await hub.subscribe('match=seen&topic=seen')).close()
+      const seen = await hub.subscribe('match=seen&topic=seen')
+      // Of the witness, of the watcher, and the two that the watcher must not see.
+      await witness.take(4)
+      seen.close()
+      await witness.take(2)
       await assertSilent(hub, watcher, 'https://example.com/marker')
-      watcher.close()
     })
   }
 
@@ -171,12 +173,11 @@ suite('events', () => {
     mine.close()
     const [arrived, left] = (await watcher.take(2)).map(documentOf)
     assert.deepEqual([arrived.match, arrived.active, left.match, left.active], ['mine', true, 'mine', false])
-    watcher.close()
   })
 
   test('history: replayed to those who may see them, as updates are', async () => {
     const marker = await hub.publish({ topic: 'https://example.com/marker' })
-    const stream = await hub.subscribe('match=past')
+    await hub.subscribe('match=past')
     const past = (token?: string) =>
       hub.subscribe(
         `match=*&last_event_id=${encodeSegment(marker)}`,
@@ -186,10 +187,36 @@ suite('events', () => {
     assert.equal(documentOf((await watcher.take())[0]).match, 'past')
     const anonymous = await past()
     await assertSilent(hub, anonymous, 'https://example.com/marker')
-    for (const one of [stream, watcher, anonymous]) one.close()
   })
 
-  test('they are not counted as updates of publishers, and nobody can make their like', async () => {
+  test('the end of a stream that the hub ends is announced, too', async () => {
+    const watcher = await hub.subscribe('topic=*', { headers: bearer(tokens['0.x']) })
+    await watcher.take()
+    const token = await signToken({ mercure: { subscribe: [] }, exp: Date.now() / 1000 + 0.2 })
+    const stream = await hub.subscribe('match=brief', { headers: bearer(token) })
+    await stream.end()
+    const [arrived, left] = (await watcher.take(2)).map(documentOf)
+    assert.deepEqual(left, { ...arrived, active: false })
+  })
+
+  const unannounced: { name: string; query: string; init?: RequestInit; status: number }[] = [
+    { name: 'HEAD', query: 'match=a', init: { method: 'HEAD' }, status: 200 },
+    { name: 'a refused matcher', query: 'match=a&match_urlpattern=(', status: 400 },
+    { name: 'no matcher', query: '', status: 400 },
+    { name: 'a refused token', query: 'match=a', init: { headers: bearer('x'.repeat(60)) }, status: 401 },
+    { name: 'a publish request', query: 'match=a', init: { method: 'POST' }, status: 401 },
+  ]
+  for (const { name, query, init, status } of unannounced) {
+    test(`none of ${name}`, async () => {
+      const watcher = await hub.subscribe('topic=*', { headers: bearer(tokens['0.x']) })
+      await watcher.take()
+      assert.equal((await fetch(`${hub.hubUrl}?${query}`, init)).status, status)
+      await assertSilent(hub, watcher, 'https://example.com/marker')
+      assert.equal((await readSubscriptions(hub, subscriptionsPath, tokens['1.0'])).document.subscriptions.length, 0)
+    })
+  }
+
+  test('nobody can publish their like', async () => {
     const token = await signAccessToken(hub.hubUrl, [{ actions: ['publish'], topics: [{ match: '*' }] }])
     for (const [headers, status] of [
       [bearer(token), 400],

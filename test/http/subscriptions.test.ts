@@ -27,7 +27,7 @@ suite('documents', () => {
   after(() => hub.close())
 
   const idsOf = (document: { subscriptions: { id: string }[] }): string[] =>
-    document.subscriptions.map(({ id }) => id.slice(api.length, id.lastIndexOf('/')))
+    document.subscriptions.map(({ id }) => id.slice(subscriptionsPath.length, id.lastIndexOf('/')))
 
   test('1.0: the collection, as text', async () => {
     const { status, headers, text, document } = await readSubscriptions(hub, subscriptionsPath, tokens['1.0'])

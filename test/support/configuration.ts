@@ -1,48 +1,50 @@
-import assert from 'node:assert/strict'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { Command } from 'commander'
+import { addConfigOptions, readFlags } from '../../src/config/flags.ts'
+import type { Environment } from '../../src/config/image.ts'
 import { type Loaded, loadConfig } from '../../src/config/load.ts'
-import { HubError } from '../../src/errors.ts'
+import { ConfigurationError } from '../../src/config/problem.ts'
 
-/** The sentence with which an action refuses a configuration; fails where it does not. */
-export function refusal(action: () => unknown): string {
+/** What a configuration is loaded from; names of files are relative to the working directory. */
+export interface Given {
+  /** The text of `mercure.yaml`. */
+  readonly yaml?: string
+  readonly env?: Environment
+  readonly args?: readonly string[]
+  readonly files?: Readonly<Record<string, string>>
+  /** Receives what the command line says of its arguments. */
+  readonly said?: string[]
+}
+
+/** Loads a configuration from real files in a directory of its own, whose name is taken out of messages. */
+export async function load({ yaml, env = {}, args = [], files = {}, said = [] }: Given): Promise<Loaded> {
+  const cwd = await mkdtemp(join(tmpdir(), 'configuration-'))
   try {
-    action()
+    const all = yaml === undefined ? files : { ...files, 'mercure.yaml': yaml }
+    for (const [name, text] of Object.entries(all)) {
+      await mkdir(dirname(join(cwd, name)), { recursive: true })
+      await writeFile(join(cwd, name), text)
+    }
+    const command = addConfigOptions(new Command())
+      .exitOverride()
+      .configureOutput({ writeErr: text => said.push(text) })
+    command.parse(args, { from: 'user' })
+    // A home of its own: what the machine has in ~/.config must not count.
+    return await loadConfig({ flags: readFlags(command), env: { HOME: cwd, ...env }, cwd })
+  } finally {
+    await rm(cwd, { recursive: true })
+  }
+}
+
+/** The lines of the problems that a configuration is refused for; none: it is accepted. */
+export async function problemsOf(given: Given): Promise<string[]> {
+  try {
+    await load(given)
+    return []
   } catch (error) {
-    return sentenceOf(error)
+    if (error instanceof ConfigurationError) return error.message.split('\n  ').slice(1)
+    throw error
   }
-  assert.fail('it was accepted')
-}
-
-function sentenceOf(error: unknown): string {
-  if (!(error instanceof HubError)) throw error
-  assert.equal(error.code, 'configuration_invalid')
-  return error.message
-}
-
-/** A directory with these files, which goes away with the test that asked for it. */
-export async function directoryWith(
-  test: { after(action: () => Promise<void>): void },
-  files: Readonly<Record<string, string>> = {},
-): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'talaria-config-'))
-  test.after(() => rm(directory, { recursive: true, force: true }))
-  for (const [name, text] of Object.entries(files)) {
-    await mkdir(dirname(join(directory, name)), { recursive: true })
-    await writeFile(join(directory, name), text)
-  }
-  return directory
-}
-
-/** Reads a configuration from a directory; nothing of the machine's own environment comes in. */
-export const loadIn = (cwd: string, options: Omit<Parameters<typeof loadConfig>[0] & {}, 'cwd'> = {}): Promise<Loaded> =>
-  loadConfig({ cwd, ...options, env: { HOME: cwd, ...options.env } })
-
-/** What `loadIn` refuses, line by line; fails where it accepts. */
-export async function refusalsIn(...parameters: Parameters<typeof loadIn>): Promise<string[]> {
-  const message = await loadIn(...parameters).then(() => assert.fail('it was accepted'), sentenceOf)
-  const [head = '', ...lines] = message.split('\n')
-  assert.match(head, /^The configuration has (a problem|\d+ problems):$/)
-  return lines.map(line => line.trim())
 }

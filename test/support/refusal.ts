@@ -11,6 +11,9 @@ export function assertSecured({ headers }: Response): void {
 
 /** A refusal: one line of text that begins with its code. 401 and 403 say what kind of token is expected. */
 export async function assertRefused(response: Response, status: number, code: ErrorCode): Promise<void> {
+  // A stream that was opened by mistake does not end.
+  if (response.headers.get('content-type') === 'text/event-stream') await response.body?.cancel()
+  assert.notEqual(response.headers.get('content-type'), 'text/event-stream', 'a stream where a refusal was expected')
   const body = await response.text()
   assert.deepEqual([response.status, body.split(':', 1)[0]], [status, code], body)
   assert.match(body, /^\w+: [^\n]+\n$/)

@@ -3,7 +3,7 @@ import type { Database, RootDatabase } from 'lmdb'
 import { HubError } from '../../src/errors.ts'
 import type { Update } from '../../src/protocol/update.ts'
 import { decodeEntry, type StoredEntry } from './entry.ts'
-import { foreign, formatVersion } from './format.ts'
+import { foreign } from './format.ts'
 import { sequenceKeys, sequenceValues } from './sequence.ts'
 import { TopicBlock } from './topic-block.ts'
 
@@ -91,7 +91,7 @@ export class LogFile {
   /** The oldest entry's number; the next one's where there is none. */
   get first(): number {
     this.#checkOpen()
-    const [first = this.#last + 1] = this.#entries.getKeys({ limit: 1 })
+    const [first = this.#last + 1] = this.#entries.getKeys({ start: 0, limit: 1 })
     return first
   }
 
@@ -110,8 +110,8 @@ export class LogFile {
   }
 
   /**
-   * Appends entries and removes the oldest ones; nothing of either writes only to see whether that works. Resolves when it is on disk, and
-   * tells for each new entry whether an older one has its id. One call at a time: the next one's numbers depend on it.
+   * Appends entries and removes the oldest ones. Resolves when that is on disk, and tells for each new entry whether an older one has its
+   * id. One call at a time: the next one's numbers depend on it.
    */
   async commit(appended: readonly NewEntry[], removed: readonly NumberedEntry[]): Promise<readonly boolean[]> {
     this.#checkOpen()
@@ -128,7 +128,6 @@ export class LogFile {
         this.#byId.put(id, first + i)
       })
       for (const block of complete) this.#topicBlocks.put(block.last, block.encode())
-      if (appended.length + removed.length === 0) this.#mark.put('format', formatVersion)
     })
     try {
       const [, ...answers] = await Promise.all([done, ...isNew])
@@ -140,14 +139,33 @@ export class LogFile {
     }
   }
 
-  /** The entries after a number, up to and with another, oldest first. */
+  /** Resolves when the file has been found to have room for so many bytes, which are then free in it. */
+  async makeRoom(bytes: number): Promise<void> {
+    this.#checkOpen()
+    try {
+      await this.#mark.put('room', ' '.repeat(bytes))
+      await this.#mark.remove('room')
+    } catch (error) {
+      throw await causeOf(error)
+    }
+  }
+
+  /**
+   * The entries after a number, up to and with another, oldest first. Reading them is for one turn of the event loop: the iterator holds
+   * the file as it was, and with it the space of what is removed meanwhile.
+   */
+  iterate(after: number, upTo: number): Generator<NumberedEntry> {
+    return this.#iterate({ start: after + 1, end: upTo + 1 })
+  }
+
+  /** The same, as many as the bounds allow. */
   read(after: number, upTo: number, bounds: Bounds): NumberedEntry[] {
-    return this.#read({ start: after + 1, end: upTo + 1 }, bounds)
+    return take(this.iterate(after, upTo), bounds)
   }
 
   /** The newest entries, oldest first. */
   readNewest(bounds: Bounds): NumberedEntry[] {
-    return this.#read({ reverse: true }, bounds).reverse()
+    return take(this.#iterate({ ...fromTheEnd }), bounds).reverse()
   }
 
   readOne(sequence: number): NumberedEntry | undefined {
@@ -179,16 +197,9 @@ export class LogFile {
     this.#release()
   }
 
-  #read(range: { start?: number; end?: number; reverse?: boolean }, bounds: Bounds): NumberedEntry[] {
+  *#iterate(range: { start?: number; end?: number; reverse?: boolean }): Generator<NumberedEntry> {
     this.#checkOpen()
-    const entries: NumberedEntry[] = []
-    let bytes = 0
-    for (const { key, value } of this.#entries.getRange({ ...range, limit: bounds.entries })) {
-      entries.push(this.#decode(key, value))
-      bytes += value.byteLength
-      if (bytes >= bounds.bytes) break
-    }
-    return entries
+    for (const { key, value } of this.#entries.getRange(range)) yield this.#decode(key, value)
   }
 
   #remove(removed: readonly NumberedEntry[]): void {
@@ -197,7 +208,7 @@ export class LogFile {
       this.#byId.remove(keyOf(update.id), sequence)
     }
     const upTo = removed.at(-1)?.sequence ?? 0
-    for (const last of [...this.#topicBlocks.getKeys({ end: upTo + 1 })]) this.#topicBlocks.remove(last)
+    for (const last of [...this.#topicBlocks.getKeys({ start: 0, end: upTo + 1 })]) this.#topicBlocks.remove(last)
   }
 
   /** The incomplete block: what is in the log after the last stored one. */
@@ -241,8 +252,22 @@ function putFirst<V, K extends Buffer>(table: Database<V, K>, key: K, value: V):
   return table.put(key, value, options as unknown as number)
 }
 
+function take(entries: Iterable<NumberedEntry>, bounds: Bounds): NumberedEntry[] {
+  const taken: NumberedEntry[] = []
+  let bytes = 0
+  for (const entry of entries) {
+    taken.push(entry)
+    bytes += entry.byteLength
+    if (taken.length >= bounds.entries || bytes >= bounds.bytes) break
+  }
+  return taken
+}
+
+/** A range has to be given both ends: lmdb-js's own are for keys of another encoding. */
+const fromTheEnd = { reverse: true, start: Number.MAX_SAFE_INTEGER, end: 0 }
+
 const lastKey = (table: Database<Buffer, number>): number | undefined =>
-  [...table.getKeys({ reverse: true, limit: 1 })][0]
+  [...table.getKeys({ ...fromTheEnd, limit: 1 })][0]
 
 /** A text as an index key: its UTF-8, or, for one that LMDB cannot take, a byte that no UTF-8 has and its hash. */
 function keyOf(text: string): Buffer {

@@ -1,4 +1,4 @@
-import { mkdir, open as openPath, realpath } from 'node:fs/promises'
+import { mkdir, open as openPath, realpath, rm, truncate, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { HubError } from '../../src/errors.ts'
@@ -8,17 +8,22 @@ import { lock } from './lock.ts'
 
 /** The table with the format's version: by it, files of other programs and of later versions of this one are told apart. */
 const markTable = 'talaria'
+/** What a new log takes at first, and more. */
+const roomBytes = 256 * 1024
+/** More than LMDB's table of readers has. */
+const readerTableBytes = 16 * 1024
 
 /**
  * Opens the log in a file, for writing or only for reading, which a hub that writes it does not mind. For writing, a file that is not
  * there is created with its directories, for the owner only.
  *
- * @throws HubError `configuration_invalid` for a file that is no log of this program; `transport_unavailable` for one
+ * @param bucket a file may hold several logs under different names
+ * @throws HubError `configuration_invalid` for a file that is no log of this program's; `transport_unavailable` for one
  * that another hub writes, and where the operating system refuses
  */
 export async function openLog(path: string, bucket: string, { readOnly = false } = {}): Promise<LogFile> {
   try {
-    return readOnly ? await openFile(path, bucket, true, () => {}) : await openLocked(path, bucket)
+    return readOnly ? await openToRead(path, bucket) : await openToWrite(path, bucket)
   } catch (cause) {
     if (cause instanceof HubError) throw cause
     const message = cause instanceof Error ? cause.message : String(cause)
@@ -26,7 +31,14 @@ export async function openLog(path: string, bucket: string, { readOnly = false }
   }
 }
 
-async function openLocked(given: string, bucket: string): Promise<LogFile> {
+async function openToRead(path: string, bucket: string): Promise<LogFile> {
+  const { isEmpty, bytes, expectedBytes } = await checkFormat(path)
+  if (isEmpty) throw foreign(path, 'empty or not there')
+  if (bytes < expectedBytes) throw foreign(path, 'cut short, or is being written just now: try again')
+  return await openFile(path, bucket, true, () => {})
+}
+
+async function openToWrite(given: string, bucket: string): Promise<LogFile> {
   await mkdir(dirname(given), { recursive: true, mode: 0o700 })
   // Two hubs may name one file differently; the locks stand beside the file itself.
   const path = await realpath(given).catch(async () => join(await realpath(dirname(given)), basename(given)))
@@ -39,7 +51,13 @@ async function openLocked(given: string, bucket: string): Promise<LogFile> {
     )
   }
   try {
-    return await openFile(path, bucket, false, held.release)
+    const { isEmpty, bytes, expectedBytes } = await checkFormat(path)
+    await makeReaderTable(`${path}-lock`)
+    // LMDB need not have written free pages at the end, and touches them as memory, where the file must not end before them.
+    if (bytes < expectedBytes) await truncate(path, expectedBytes)
+    const file = await openFile(path, bucket, false, held.release)
+    if (isEmpty) await flushDirectory(dirname(path))
+    return file
   } catch (error) {
     held.release()
     throw error
@@ -47,8 +65,6 @@ async function openLocked(given: string, bucket: string): Promise<LogFile> {
 }
 
 async function openFile(path: string, bucket: string, readOnly: boolean, release: () => void): Promise<LogFile> {
-  const isNew = (await checkFormat(path)) === 'empty'
-  if (isNew && readOnly) throw foreign(path, 'empty or not there')
   const options = {
     path,
     noSubdir: true,
@@ -60,9 +76,7 @@ async function openFile(path: string, bucket: string, readOnly: boolean, release
   }
   const root = open<Buffer, string>(options)
   try {
-    const file = new LogFile({ path, root, mark: openMark(root, path, readOnly), bucket, release })
-    if (isNew) await flushDirectory(dirname(path))
-    return file
+    return new LogFile({ path, root, mark: openMark(root, path, readOnly), bucket, release })
   } catch (error) {
     await root.close()
     throw error
@@ -82,6 +96,21 @@ function openMark(root: RootDatabase<Buffer, string>, path: string, readOnly: bo
     path,
     `a log of format ${version}, where this version of the hub knows format ${formatVersion}: run a later one`,
   )
+}
+
+/**
+ * Makes LMDB's table of readers, which it would leave for the operating system to fill in as it is used; on a full disk that kills the
+ * process. A new log needs some room besides, which is tried here for the same reason: LMDB does not survive the lack of it.
+ */
+async function makeReaderTable(path: string): Promise<void> {
+  try {
+    await writeFile(path, Buffer.alloc(roomBytes), { flag: 'wx', mode: 0o600, flush: true })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return
+    await rm(path, { force: true })
+    throw error
+  }
+  await truncate(path, readerTableBytes)
 }
 
 /** A new file survives a power failure once its directory is on disk too. Windows has no such call. */

@@ -1,4 +1,4 @@
-import type { LogFile, NumberedEntry } from './file.ts'
+import type { LogFile, NewEntry, NumberedEntry } from './file.ts'
 
 /** What of a log is kept. 0: no such bound. */
 export interface RetentionBounds {
@@ -10,7 +10,7 @@ export interface RetentionBounds {
   readonly cleanupFrequency: number
 }
 
-/** How much is removed in one commit: a millisecond's work, so that no publish waits for it. */
+/** How much one commit removes, or twice what it appends: a millisecond's work that keeps up with any rate of publishing. */
 const step = { entries: 256, bytes: 1 << 20 }
 /** Entries that expire while nobody publishes are looked for no more often than this, and no less. */
 const wait = { leastMs: 1000, mostMs: 3_600_000 }
@@ -42,26 +42,27 @@ export class Retention {
     return true
   }
 
-  /** The next entries to remove, oldest first, in the commit that appends `appending` others. Empty: none is over a bound. */
-  select(appending: number, nowMs: number): readonly NumberedEntry[] {
+  /** The next entries to remove, oldest first, in the commit that appends others; and whether there are more. */
+  select(appended: readonly NewEntry[], nowMs: number): { removed: readonly NumberedEntry[]; more: boolean } {
     const { first, last } = this.#file
-    const removableTo = appending > 0 ? last : last - 1
-    if (first > removableTo) return []
     const { entries, ageMs, bytes } = this.#bounds
-    const surplus = entries === 0 ? 0 : last - first + 1 + appending - entries
+    const surplus = entries === 0 ? 0 : last - first + 1 + appended.length - entries
     const surplusBytes = bytes === 0 ? 0 : this.#file.usedBytes - bytes
-    const expiredTo = ageMs === 0 ? Number.NEGATIVE_INFINITY : nowMs - ageMs
-    const oldest = this.#file.readOne(first)
-    if (surplus <= 0 && surplusBytes <= 0 && (oldest?.timeMs ?? 0) > expiredTo) return []
-
-    let bytesBefore = 0
-    const candidates = this.#file.read(first - 1, removableTo, step)
-    const kept = candidates.findIndex(({ timeMs, byteLength }, i) => {
-      if (i >= surplus && bytesBefore >= surplusBytes && timeMs > expiredTo) return true
-      bytesBefore += byteLength
-      return false
-    })
-    return kept < 0 ? candidates : candidates.slice(0, kept)
+    const expiredAtMs = ageMs === 0 ? Number.NEGATIVE_INFINITY : nowMs - ageMs
+    const most = {
+      entries: Math.max(step.entries, 2 * appended.length),
+      bytes: Math.max(step.bytes, 2 * appended.reduce((sum, entry) => sum + entry.bytes.byteLength, 0)),
+    }
+    const removed: NumberedEntry[] = []
+    let removedBytes = 0
+    for (const entry of this.#file.iterate(first - 1, appended.length > 0 ? last : last - 1)) {
+      if (removed.length >= surplus && removedBytes >= surplusBytes && entry.timeMs > expiredAtMs) break
+      if (removed.length >= most.entries || removedBytes >= most.bytes) return { removed, more: true }
+      removed.push(entry)
+      removedBytes += entry.byteLength
+    }
+    // What is over a bound may be among those that are appended only now.
+    return { removed, more: appended.length > 0 && (removed.length < surplus || removedBytes < surplusBytes) }
   }
 
   /** How long until the oldest entry expires; `undefined`: none ever does. */

@@ -34,9 +34,9 @@ export class Writer {
   #running: Promise<void> | undefined
   #trimming = false
   #expiry: NodeJS.Timeout | undefined
-  /** Why the last commit failed, as a sentence, and when. */
-  #failure: { readonly reason: string; readonly atMs: number } | undefined
-  /** Waits for the next commit. */
+  /** Why a commit failed, as a sentence, when, and how much it would have stored. */
+  #failure: { readonly reason: string; readonly atMs: number; readonly bytes: number } | undefined
+  /** Waits until it is known whether as much could be stored now. */
   #probe: PromiseWithResolvers<void> | undefined
   #closed = false
 
@@ -96,9 +96,12 @@ export class Writer {
     while (this.#queue.length > 0 || this.#trimming || this.#probe !== undefined) {
       const group = this.#takeGroup()
       if (this.#retention.isDue(group.length)) this.#trimming = !this.#closed
-      const removed = this.#trimming ? this.#retention.select(group.length, Date.now()) : []
-      if (removed.length === 0) this.#trimming = false
-      if (group.length > 0 || removed.length > 0 || this.#probe !== undefined) await this.#commit(group, removed)
+      const { removed, more } = this.#trimming
+        ? this.#retention.select(group, Date.now())
+        : { removed: [], more: false }
+      this.#trimming = more
+      if (group.length > 0 || removed.length > 0) await this.#commit(group, removed)
+      else if (this.#probe !== undefined) await this.#tryRoom()
     }
     this.#scheduleExpiry()
     this.#running = undefined
@@ -119,33 +122,47 @@ export class Writer {
     try {
       const first = this.#file.last + 1
       const reused = await this.#file.commit(group, removed)
-      this.#recovered()
+      if (group.length > 0) this.#recovered()
       group.forEach(({ update, event, resolve }, i) => {
         this.#deliver({ position: positionOf(first + i), update, event, reused: reused[i]! })
         resolve()
       })
     } catch (error) {
-      await this.#failed(error)
+      await this.#failed(error, bytesOf(group))
       // What has queued up meanwhile would fail the same way.
       for (const { reject } of [...group, ...this.#queue.splice(0)]) reject(notStored(error))
     }
-    this.#probe?.resolve()
-    this.#probe = undefined
   }
 
-  async #failed(error: unknown): Promise<void> {
+  async #tryRoom(): Promise<void> {
+    try {
+      await this.#file.makeRoom(this.#failure?.bytes ?? 0)
+      this.#recovered()
+    } catch (error) {
+      await this.#failed(error, 0)
+    }
+  }
+
+  async #failed(error: unknown, bytes: number): Promise<void> {
     const { path } = this.#file
     const left = await statfs(dirname(path)).then(({ bavail, bsize }) => `${bavail * bsize} bytes`, messageOf)
     const reason = `The log ${path} cannot be written (${messageOf(error)}). Left on its disk: ${left}.`
     if (this.#failure === undefined) this.#log.error({ err: error }, `${reason} Publishers are refused until it can.`)
-    this.#failure = { reason, atMs: performance.now() }
+    this.#failure = { reason, atMs: performance.now(), bytes: Math.max(bytes, this.#failure?.bytes ?? 0) }
     this.#trimming = false
+    this.#answerProbe()
   }
 
   #recovered(): void {
     if (this.#failure === undefined) return
     this.#failure = undefined
     this.#log.info({}, `The log ${this.#file.path} can be written again.`)
+    this.#answerProbe()
+  }
+
+  #answerProbe(): void {
+    this.#probe?.resolve()
+    this.#probe = undefined
   }
 
   /** What nobody publishes after expires as well. */
@@ -159,6 +176,8 @@ export class Writer {
     }, ms).unref()
   }
 }
+
+const bytesOf = (group: readonly Publish[]): number => group.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
 
 const closed = (): HubError => new HubError('transport_unavailable', 'The log is closed.')
 

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { load } from '../support/configuration.ts'
+
+const secret = 'jwt_key: a-secret-of-more-than-32-bytes-for-hs256'
+
+/** What is warned of; null: nothing. */
+const warned: readonly [what: string, yaml: string, warning: RegExp | null][] = [
+  ['a good secret', secret, null],
+  [
+    'the known secret',
+    'jwt_key: "!ChangeThisMercureHubJWTSecretKey!"',
+    /^the key of 0\.x tokens is the one of the documentation: EVERYBODY can sign tokens/,
+  ],
+  ['the old known secret', 'jwt_key: "!ChangeMe!"', /^the key of 0\.x tokens is the one of the documentation/],
+  [
+    'a known secret of one role',
+    `${secret}\npublisher_jwt_key: "!ChangeMe!"`,
+    /^the publisher key of 0\.x tokens is the one of the documentation/,
+  ],
+  [
+    'the known secret for everything',
+    'jwt_key: "!ChangeMe!"\npublisher_jwt_key: "!ChangeMe!"\njwt_algorithm: HS512\npublisher_jwt_algorithm: HS256\npublic_urls: [https://h.example]\nissuers: [{id: a, publisher: {key: "!ChangeMe!"}}, {id: b, publisher: {key: "!ChangeMe!"}, subscriber: {key: "!ChangeMe!"}}]',
+    /^the publisher key of 0\.x tokens and the subscriber key of 0\.x tokens and the publisher key of tokens of a and the key of tokens of b is the one of the documentation/,
+  ],
+  ['a short secret', 'jwt_key: test', /^the key of 0\.x tokens has 4 bytes, HS256 wants 32 random ones/],
+  ['a short secret in a JWK', `jwt_key: '{"kty":"oct","k":"dGVzdA"}'`, /^the key of 0\.x tokens has 4 bytes/],
+  ['a secret too short for its algorithm', `${secret}\njwt_algorithm: HS512`, /has 40 bytes, HS512 wants 64/],
+  [
+    'a JWK Set over http',
+    `${secret}\npublisher_jwks_url: http://a.example/jwks`,
+    /^the publisher key of 0\.x tokens comes from a\.example over plain http/,
+  ],
+  ['a JWK Set on this machine', `${secret}\npublisher_jwks_url: http://localhost/jwks`, null],
+  ['publishing from everywhere', `${secret}\npublish_allowed_origins: "*"`, /^publish_allowed_origins holds "\*"/],
+  ['a license', `${secret}\nlicense: mine`, /^license is not needed: every transport is free\.$/],
+  ['compression', `${secret}\ncompress: true`, /^compress has no effect/],
+  ['the format of Fluentd', `${secret}\nlog_format: FLUENTD`, /^log_format FLUENTD is taken as JSON\.$/],
+  [
+    'issuers that are not used',
+    `${secret}\nprotocol: 0.x\nissuers: [{id: a, publisher: {key: x}}]`,
+    /^issuers are not used: protocol is 0\.x\.$/,
+  ],
+  [
+    'an unpinned audience',
+    `${secret}\nissuers: [{id: a, publisher: {jwks_uri: "https://a.example"}}]`,
+    /^issuers are set, but neither resource_identifier nor public_urls/,
+  ],
+  [
+    'an audience without TLS',
+    `${secret}\nresource_identifier: http://hub.example\nissuers: [{id: a, publisher: {jwks_uri: "https://a.example"}}]`,
+    /^resource_identifier is not an https URL/,
+  ],
+  [
+    'keys that are not used',
+    'jwt_key: short\nprotocol: "1.0"\nresource_identifier: https://hub.example\nissuers: [{id: a, publisher: {jwks_uri: "https://a.example"}, subscriber: {jwks_uri: "https://a.example"}}]',
+    /^the keys of 0\.x tokens .* are not used: protocol is 1\.0\.$/,
+  ],
+]
+
+describe('a configuration is accepted', () => {
+  for (const [what, yaml, warning] of warned) {
+    test(`${warning === null ? 'without' : 'with a'} warning: ${what}`, async () => {
+      const { warnings } = await load({ yaml })
+      assert.equal(warnings.length, warning === null ? 0 : 1, warnings.join('\n'))
+      if (warning !== null) assert.match(warnings[0]!, warning)
+      assert.doesNotMatch(warnings.join(), /Change/)
+    })
+  }
+
+  test('with a warning of each key that is known, and of each once', async () => {
+    const { warnings } = await load({
+      yaml: 'publisher_jwt_key: "!ChangeMe!"\nsubscriber_jwt_key: "!ChangeThisMercureHubJWTSecretKey!"',
+    })
+    assert.deepEqual(
+      warnings.map(warning => warning.split(' is ')[0]),
+      ['the publisher key of 0.x tokens', 'the subscriber key of 0.x tokens'],
+    )
+  })
+})
