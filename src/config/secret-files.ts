@@ -31,8 +31,9 @@ export async function readFiles(
     if (file === null) return null
     if (value !== null) report(path, `${String(path.at(-1)).replace(/_file$/, '')} is set, too: give one of the two.`)
     const secret = (await read(path, file))?.replace(/\r?\n$/, '') ?? null
-    if (secret === '') report(path, 'the file is empty.')
-    return secret
+    if (secret !== '') return secret
+    report(path, 'the file is empty.')
+    return null
   }
 
   for (const key of ['jwt_key', 'publisher_jwt_key', 'subscriber_jwt_key'] as const) {
@@ -47,7 +48,7 @@ export async function readFiles(
   }
   const transportUrl = await readSecret(['transport_url_file'], settings.transport_url_file, settings.transport_url)
   try {
-    if (transportUrl) settings.transport_url = parseDsn(transportUrl)
+    if (transportUrl !== null) settings.transport_url = parseDsn(transportUrl)
   } catch (error) {
     if (!(error instanceof HubError)) throw error
     report(['transport_url_file'], error.message)

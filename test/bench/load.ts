@@ -36,6 +36,7 @@ export async function openStreams({
     sockets.push(socket)
     socket.write(`GET ${path}?topic=bench HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`)
     const [head] = (await once(socket, 'data')) as [Buffer]
+    socket.pause()
     if (!head.includes(' 200 ')) throw new Error(`subscribing: ${head}`)
   }
   while (sockets.length < subscribers) {
@@ -54,10 +55,10 @@ export async function publishToAll(
   let delivered = 0
   const { promise: allDelivered, resolve, reject } = Promise.withResolvers<void>()
   for (const socket of sockets) {
-    socket.on('close', () => reject(new Error('a stream ended early')))
+    socket.on('error', reject).on('close', () => reject(new Error('a stream ended early')))
     // A marker may be split over two reads; what follows the first one is kept until the second is there.
     let rest: Buffer = Buffer.alloc(0)
-    socket.on('data', (chunk: Buffer) => {
+    socket.resume().on('data', (chunk: Buffer) => {
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
       let at = 0
       for (;;) {

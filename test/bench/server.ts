@@ -23,7 +23,9 @@ process.send!({ port: process.argv[2] === 'hub' ? await startHub() : await start
 
 async function startHub(): Promise<number> {
   const log = createLog({ format: 'json', debug: false, destination: { write() {} } })
-  const { url } = await serve(readSettings({ transport_url: 'local://local' }), log)
+  // The load shares the machine: a pause of its reader must not end streams.
+  const settings = readSettings({ transport_url: 'local://local', dispatch_timeout: '60s' })
+  const { url } = await serve(settings, log)
   return Number(new URL(url).port)
 }
 

@@ -82,6 +82,12 @@ suite('what a URL Pattern matches', () => {
     ['/books?*', ['/books', '/books?x#y'], ['/books/']],
     ['/books#:part', ['/books#intro'], ['/books', '/books?x#intro']],
     ['https://example.com', ['https://example.com/any/path'], ['https://example.org/']],
+    ['https://example.com?foo', ['https://example.com/?foo'], ['https://example.com/x?foo', 'https://example.com/']],
+    ['foo://h?x', ['foo://h?x'], ['foo://h/?x']],
+    ['foo://h/:x', ['foo://h/1', 'foo://h/a/b'], ['foo://h/']],
+    ['/:a./x', ['/1./x'], ['/1x', '/1/x']],
+    ['http://[\\:\\:AB\\::n]/', ['http://[::ab:1]/'], ['http://[::ac:1]/']],
+    ['urn\\:é*', ['urn:é', 'urn:%C3%A91'], ['urn:e']],
     ['urn:*', ['urn:isbn:1', 'urn:'], ['http://urn/']],
     ['urn\\:isbn\\:*', ['urn:isbn:1'], ['urn:uuid:1']],
     ['é/:x', ['é/1', '%C3%A9/1'], ['e/1']],
@@ -121,6 +127,14 @@ suite('the base of relative patterns and topics', () => {
     assert.equal(matches('/books/:id', 'https://hub.example:8443/books/1'), false)
   })
 
+  test('what has a meaning in patterns has none in the base', () => {
+    const base = 'https://hub.example/a(b)*{c}/.well-known/mercure'
+    const matcher = createMatcherCompiler({ base })('urlpattern', 'books/:id')
+    assert.equal(matcher.matches('books/1'), true)
+    assert.equal(matcher.matches('/a(b)*{c}/.well-known/books/1'), true)
+    assert.equal(matcher.matches('/ab/.well-known/books/1'), false)
+  })
+
   test('a base that is not the hub URL is not used', () => {
     for (const base of ['https://api.example', 'urn:hub', 'no URL', '']) {
       const matcher = createMatcherCompiler({ base })('urlpattern', '/books/:id')
@@ -138,6 +152,8 @@ suite('regular expressions in a pattern', () => {
     assert.equal(matches('/((?i:a(?-i:b)))', '/AB'), false)
     assert.equal(matches('/((?i:[\\u0100-\\uffff]))', '/K'), true)
     assert.equal(matches('/((?i:\\P{Lu}))', '/k'), false)
+    assert.equal(matches('/x?((?i:@))', '/x?@'), true)
+    assert.equal(matches('/x?((?i:@))', '/x?`'), false)
   })
 
   test('what looks around or back is refused', () => {

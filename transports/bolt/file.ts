@@ -20,6 +20,12 @@ export interface NewEntry {
   readonly bytes: Buffer
 }
 
+/** An entry to remove: its number and its id. */
+export interface Removal {
+  readonly sequence: number
+  readonly id: string
+}
+
 /** How much to read at once. The entry that reaches `bytes` is the last one, so that there is always progress. */
 export interface Bounds {
   readonly entries: number
@@ -113,7 +119,7 @@ export class LogFile {
    * Appends entries and removes the oldest ones. Resolves when that is on disk, and tells for each new entry whether an older one has its
    * id. One call at a time: the next one's numbers depend on it.
    */
-  async commit(appended: readonly NewEntry[], removed: readonly NumberedEntry[]): Promise<readonly boolean[]> {
+  async commit(appended: readonly NewEntry[], removed: readonly Removal[]): Promise<readonly boolean[]> {
     this.#checkOpen()
     const first = this.#last + 1
     const ids = appended.map(({ update }) => keyOf(update.id))
@@ -202,10 +208,10 @@ export class LogFile {
     for (const { key, value } of this.#entries.getRange(range)) yield this.#decode(key, value)
   }
 
-  #remove(removed: readonly NumberedEntry[]): void {
-    for (const { sequence, update } of removed) {
+  #remove(removed: readonly Removal[]): void {
+    for (const { sequence, id } of removed) {
       this.#entries.remove(sequence)
-      this.#byId.remove(keyOf(update.id), sequence)
+      this.#byId.remove(keyOf(id), sequence)
     }
     const upTo = removed.at(-1)?.sequence ?? 0
     for (const last of [...this.#topicBlocks.getKeys({ start: 0, end: upTo + 1 })]) this.#topicBlocks.remove(last)

@@ -1,4 +1,4 @@
-import type { LogFile, NewEntry, NumberedEntry } from './file.ts'
+import type { LogFile, NewEntry, Removal } from './file.ts'
 
 /** What of a log is kept. 0: no such bound. */
 export interface RetentionBounds {
@@ -18,7 +18,7 @@ const wait = { leastMs: 1000, mostMs: 3_600_000 }
 /** Says which entries are over a bound: the oldest ones, in small steps. The newest entry always stays, since its id is the last event id. */
 export class Retention {
   readonly #file: LogFile
-  readonly #bounds: RetentionBounds
+  #bounds: RetentionBounds
   /** The part of a look that publishes have added up to. */
   #due = 0
 
@@ -33,6 +33,11 @@ export class Retention {
     return cleanupFrequency > 0 && entries + ageMs + bytes > 0
   }
 
+  /** From now on nothing is removed. */
+  stop(): void {
+    this.#bounds = { ...this.#bounds, cleanupFrequency: 0 }
+  }
+
   /** Counts publishes; tells whether the bounds are to be looked at. */
   isDue(published: number): boolean {
     if (!this.active) return false
@@ -43,7 +48,7 @@ export class Retention {
   }
 
   /** The next entries to remove, oldest first, in the commit that appends others; and whether there are more. */
-  select(appended: readonly NewEntry[], nowMs: number): { removed: readonly NumberedEntry[]; more: boolean } {
+  select(appended: readonly NewEntry[], nowMs: number): { removed: readonly Removal[]; more: boolean } {
     const { first, last } = this.#file
     const { entries, ageMs, bytes } = this.#bounds
     const surplus = entries === 0 ? 0 : last - first + 1 + appended.length - entries
@@ -53,12 +58,12 @@ export class Retention {
       entries: Math.max(step.entries, 2 * appended.length),
       bytes: Math.max(step.bytes, 2 * appended.reduce((sum, entry) => sum + entry.bytes.byteLength, 0)),
     }
-    const removed: NumberedEntry[] = []
+    const removed: Removal[] = []
     let removedBytes = 0
     for (const entry of this.#file.iterate(first - 1, appended.length > 0 ? last : last - 1)) {
       if (removed.length >= surplus && removedBytes >= surplusBytes && entry.timeMs > expiredAtMs) break
       if (removed.length >= most.entries || removedBytes >= most.bytes) return { removed, more: true }
-      removed.push(entry)
+      removed.push({ sequence: entry.sequence, id: entry.update.id })
       removedBytes += entry.byteLength
     }
     // What is over a bound may be among those that are appended only now.

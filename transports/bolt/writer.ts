@@ -6,7 +6,7 @@ import { encodeEvent } from '../../src/protocol/event-stream.ts'
 import type { Update } from '../../src/protocol/update.ts'
 import type { LogEntry, TransportLog } from '../../src/transport.ts'
 import { encodeEntry } from './entry.ts'
-import type { LogFile, NewEntry, NumberedEntry } from './file.ts'
+import type { LogFile, NewEntry, Removal } from './file.ts'
 import { positionOf } from './history.ts'
 import type { Retention } from './retention.ts'
 
@@ -96,15 +96,12 @@ export class Writer {
     while (this.#queue.length > 0 || this.#trimming || this.#probe !== undefined) {
       const group = this.#takeGroup()
       if (this.#retention.isDue(group.length)) this.#trimming = !this.#closed
-      const { removed, more } = this.#trimming
-        ? this.#retention.select(group, Date.now())
-        : { removed: [], more: false }
-      this.#trimming = more
+      const removed = this.#trimming ? this.#takeRemovals(group) : []
       if (group.length > 0 || removed.length > 0) await this.#commit(group, removed)
       else if (this.#probe !== undefined) await this.#tryRoom()
     }
-    this.#scheduleExpiry()
     this.#running = undefined
+    this.#scheduleExpiry()
   }
 
   #takeGroup(): Publish[] {
@@ -118,20 +115,39 @@ export class Writer {
     return this.#queue.splice(0, count)
   }
 
-  async #commit(group: readonly Publish[], removed: readonly NumberedEntry[]): Promise<void> {
+  #takeRemovals(group: readonly Publish[]): readonly Removal[] {
+    const { removed, more } = this.#askRetention(retention => retention.select(group, Date.now())) ?? nothing
+    this.#trimming = more
+    return removed
+  }
+
+  /** Entries that cannot be read cannot be removed: publishing goes on without that. */
+  #askRetention<Answer>(ask: (retention: Retention) => Answer): Answer | undefined {
     try {
-      const first = this.#file.last + 1
-      const reused = await this.#file.commit(group, removed)
-      if (group.length > 0) this.#recovered()
-      group.forEach(({ update, event, resolve }, i) => {
-        this.#deliver({ position: positionOf(first + i), update, event, reused: reused[i]! })
-        resolve()
-      })
+      return ask(this.#retention)
+    } catch (error) {
+      this.#retention.stop()
+      this.#log.error({ err: error }, `The log ${this.#file.path} is damaged: nothing is removed from it any more.`)
+      return undefined
+    }
+  }
+
+  async #commit(group: readonly Publish[], removed: readonly Removal[]): Promise<void> {
+    const first = this.#file.last + 1
+    let reused: readonly boolean[]
+    try {
+      reused = await this.#file.commit(group, removed)
     } catch (error) {
       await this.#failed(error, bytesOf(group))
       // What has queued up meanwhile would fail the same way.
       for (const { reject } of [...group, ...this.#queue.splice(0)]) reject(notStored(error))
+      return
     }
+    if (group.length > 0) this.#recovered()
+    group.forEach(({ update, event, resolve }, i) => {
+      this.#deliver({ position: positionOf(first + i), update, event, reused: reused[i]! })
+      resolve()
+    })
   }
 
   async #tryRoom(): Promise<void> {
@@ -168,7 +184,7 @@ export class Writer {
   /** What nobody publishes after expires as well. */
   #scheduleExpiry(): void {
     if (this.#expiry !== undefined || this.#closed) return
-    const ms = this.#retention.untilExpiryMs(Date.now())
+    const ms = this.#askRetention(retention => retention.untilExpiryMs(Date.now()))
     if (ms === undefined) return
     this.#expiry = setTimeout(() => {
       this.#expiry = undefined
@@ -176,6 +192,8 @@ export class Writer {
     }, ms).unref()
   }
 }
+
+const nothing = { removed: [], more: false }
 
 const bytesOf = (group: readonly Publish[]): number => group.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
 

@@ -71,7 +71,7 @@ test('max_age: looks at each time, oldest first', async () => {
   const file = await openLog(directory.file, 'updates')
   await file.commit([newEntry('a', 1000), newEntry('b', 2000), newEntry('c', 1500), newEntry('d', 3000)], [])
   const retention = new Retention(file, { ...none, ageMs: 1000 })
-  const select = (nowMs: number) => retention.select([], nowMs).removed.map(({ update }) => update.id)
+  const select = (nowMs: number) => retention.select([], nowMs).removed.map(({ id }) => id)
   assert.deepEqual(select(1999), [])
   assert.deepEqual(select(2000), ['a'])
   assert.deepEqual(select(2999), ['a'])
