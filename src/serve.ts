@@ -16,6 +16,7 @@ import { Hub, type HubObserver } from './hub/hub.ts'
 import type { Subscriber } from './hub/subscriber.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import type { OpenTransport } from './transport.ts'
 
 export interface RunningHub {
   /** Where it listens: `http://127.0.0.1:3000`. */
@@ -28,10 +29,11 @@ export interface RunningHub {
 }
 
 /**
- * Builds a hub from its configuration and starts it: the only place that knows all the parts.
+ * Builds a hub from its configuration and starts it: the only place that knows all the parts. `openLog` opens another transport than
+ * those that `transport_url` names.
  * @throws HubError `configuration_invalid`, `transport_unavailable`
  */
-export async function serve(config: Config, log: Log): Promise<RunningHub> {
+export async function serve(config: Config, log: Log, openLog: OpenTransport = openTransport): Promise<RunningHub> {
   const compileFor = createCompilers()
   const authenticator = createAuthenticator({
     legacy: { publisher: keySource(config.keys.publisher), subscriber: keySource(config.keys.subscriber) },
@@ -47,9 +49,8 @@ export async function serve(config: Config, log: Log): Promise<RunningHub> {
     compileFor,
     log,
   })
-  for (const warning of authenticator.warnings) log.warn(warning)
 
-  const transport = await openTransport(config.transportUrl, { log })
+  const transport = await openLog(config.transportUrl, { log })
   const metrics = createMetrics({ recentBytes: () => hub.recentBytes })
   const hub = new Hub({
     transport,
@@ -110,7 +111,7 @@ export async function serve(config: Config, log: Log): Promise<RunningHub> {
     log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl }, `listening on ${url}`)
     return { url, metricsUrl, hub, close }
   } catch (error) {
-    await close()
+    await close().catch(failure => log.error({ err: failure }, 'the hub that did not start was not closed cleanly'))
     throw error
   }
 

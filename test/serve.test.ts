@@ -7,8 +7,9 @@ import { suite, test } from 'node:test'
 import { Connection, readAnswer } from './support/connection.ts'
 import { EventStream } from './support/event-stream.ts'
 import { startHub } from './support/hub.ts'
+import { keyPair, publicJwk, sign } from './support/keys.ts'
 import { HubProcess, main, root } from './support/process.ts'
-import { publisherToken, subscriberToken, testKey } from './support/token.ts'
+import { publisherToken, testKey } from './support/token.ts'
 
 const config = `
 addr: 127.0.0.1:0
@@ -188,6 +189,7 @@ suite('closing while requests wait for something else', () => {
     await once(keys, 'listening')
     t.after(() => keys.close())
     const { port } = keys.address() as AddressInfo
+    const asked = once(keys, 'request') as Promise<[IncomingMessage, ServerResponse]>
     const subscriber_jwks_url = `http://127.0.0.1:${port}/`
     const hub = await startHub({
       subscriber_jwks_url,
@@ -196,12 +198,14 @@ suite('closing while requests wait for something else', () => {
       shutdown_timeout: '10m',
     })
     const connection = await Connection.open(hub.url)
-    const token = await subscriberToken(['*'])
-    const asked = once(keys, 'request') as Promise<[IncomingMessage, ServerResponse]>
+    const { privateKey, publicKey } = keyPair('ES256')
+    const token = await sign({ mercure: { subscribe: ['*'] } }, { alg: 'ES256', key: privateKey })
     connection.send(`GET /.well-known/mercure?topic=a HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer ${token}\r\n\r\n`)
     const [, answer] = await asked
+    // Answered after what was sent before: the hub has the subscribe by then.
+    await hub.fetch('/healthz')
     const closed = hub.running.close()
-    answer.end('{"keys": []}')
+    answer.end(JSON.stringify({ keys: [publicJwk(publicKey, { alg: 'ES256' })] }))
     const { status, body } = readAnswer(await connection.end())
     assert.equal(status, 503, body)
     await closed

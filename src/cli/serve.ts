@@ -8,7 +8,14 @@ import { serve } from '../serve.ts'
 export function serveCommand(): Command {
   const command = new Command('serve').description('Run a hub (the default command).')
   addConfigOptions(command)
-  return command.action(async () => {
+  // Taken, so that a misspelt command, which ends here, is not answered with a word on arguments.
+  command
+    .argument('[none]')
+    .configureHelp({ visibleArguments: () => [] })
+    .usage('[options]')
+  return command.action(async (misspelt: string | undefined) => {
+    if (misspelt !== undefined)
+      command.error(`error: there is no command "${misspelt.slice(0, 40)}": see talaria --help`)
     const { config, warnings } = await loadConfig({ flags: readFlags(command) })
     const log = createLog({ format: config.logFormat, debug: config.debug })
     for (const warning of warnings) log.warn(warning)

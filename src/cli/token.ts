@@ -46,7 +46,7 @@ const devExpiry = 4_102_444_800
 export function tokenCommand(): Command {
   const repeated = (value: string, before: string[]) => [...before, value]
   return new Command('token')
-    .description('mint a token, for development and for trying a hub out')
+    .description('Mint a token, for development and for trying a hub out.')
     .addOption(new Option('--generation <generation>', 'protocol of the token').choices(['0.x', '1.0']).default('0.x'))
     .option('--dev', 'key, grants and expiry for a development hub: the well-known secret, every topic, no expiry')
     .option('--key <key>', 'secret, PEM private key or JWK; @FILE reads it from a file, @- from standard input')

@@ -8,6 +8,7 @@ import {
 } from 'node:http'
 import { createSecureServer, Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
+import { finished } from 'node:stream'
 import { HubError } from '../errors.ts'
 
 export interface ServerOptions {
@@ -42,6 +43,8 @@ export interface HubServer {
 const checkIntervalMs = 500
 /** While closing, connections whose answer has left are looked for this often. */
 const closingIntervalMs = 50
+/** While closing, how long the other side of an ended connection has to end it, too. */
+const lingerMs = 1000
 /** Room for a token of 64 KiB, or 1,000 topics in a URL; Node's default is 16 KiB. */
 const maxHeadBytes = 256 * 1024
 /** A session of HTTP/2 in which nothing has happened for so long takes no new streams, and ends with its last one. */
@@ -51,10 +54,12 @@ const idleSessionMs = 60_000
 export async function openServer(options: ServerOptions): Promise<HubServer> {
   const server = await createServer(options)
   const sockets = new Set<Socket>()
-  server.on('connection', (socket: Socket) => {
+  const keep = (socket: Socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
-  })
+  }
+  // With TLS both happen: its socket is another one, on top of the connection's.
+  server.on('connection', keep).on('secureConnection', keep)
   await listen(server, options)
   server.on('error', options.failed)
   const { address, port } = server.address() as AddressInfo
@@ -158,7 +163,11 @@ function closeServer(server: Server, sockets: ReadonlySet<Socket>, graceMs: numb
       resolve()
     })
     // Browsers open connections in advance: Node does not count those as idle.
-    for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    for (const socket of sockets) {
+      if (socket.bytesRead === 0) socket.destroy()
+      // Node ends a session of HTTP/2 and then waits until the other side has ended it, too.
+      else finished(socket, { readable: false }, () => setTimeout(() => socket.destroy(), lingerMs).unref())
+    }
   })
 }
 

@@ -160,7 +160,11 @@ export class Hub {
     await this.#transport.close()
   }
 
-  #announce(update: Update): void {
-    this.#transport.publish(update).catch(error => this.#observer.failed(error, 'announcing a subscription'))
+  async #announce(update: Update): Promise<void> {
+    try {
+      await this.#transport.publish(update)
+    } catch (error) {
+      this.#observer.failed(error, 'announcing a subscription')
+    }
   }
 }

@@ -62,13 +62,16 @@ export class Subscriber {
     return granted !== null && granted !== undefined && matchesAny(granted, update.topics)
   }
 
-  /** Writes what waits. One who reads too slowly is ended, and resumes from its last event id. */
+  /**
+   * Writes what waits. One who has left too much of what was written before is ended, and resumes from its last event id: never for
+   * the size of what comes now, which nobody could have read yet.
+   */
   flush(): void {
     const batch = this.pending
     this.pending = undefined
     if (batch === undefined || this.state === 'closed') return
-    this.#sink.write(batch)
     if (this.#sink.waitingBytes > this.#maxQueueBytes) this.end('too slow')
+    else this.#sink.write(batch)
   }
 
   /** Writes events of the past, in one batch. */

@@ -164,16 +164,18 @@ function recogniseInWords(parts: Parts, words: number): Recognise {
   // Matching never yields, so one row serves every match of this program
   const states = new Int32Array(words)
 
+  /** Tells whether this made any state active that was not. */
   function follow(edges: Int32Array, context: number): boolean {
-    let moved = false
+    let added = 0
     for (let i = 0; i < edges.length; i += 3) {
       const from = edges[i]!
       if ((states[from >> 5]! & (1 << (from & 31))) === 0 || (edges[i + 2]! & ~context) !== 0) continue
       const to = edges[i + 1]!
-      states[to >> 5]! |= 1 << (to & 31)
-      moved = true
+      const active = states[to >> 5]!
+      added |= ~active & (1 << (to & 31))
+      states[to >> 5] = active | (1 << (to & 31))
     }
-    return moved
+    return added !== 0
   }
 
   function close(context: number): void {

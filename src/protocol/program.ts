@@ -4,7 +4,7 @@ import type { Expression } from './expression.ts'
 
 /** Bounds of one program. Together with the bound on topics they keep a match within a few milliseconds, whatever the pattern. */
 export const maxStates = 1024
-export const maxEdges = 384
+export const maxEdges = 256
 
 /** A move that consumes nothing, allowed at places that have all the contexts in `needs`. */
 export interface Edge {

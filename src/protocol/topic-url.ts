@@ -31,9 +31,10 @@ export function createTopicUrls(base: string): (topic: string) => TopicUrl | nul
   let last: TopicUrl | null = null
   return topic => {
     if (topic === lastTopic) return last
+    if (topic.length > maxPatternTopicLength) return null
     let known = cache.get(topic)
     if (!known) {
-      known = { url: topic.length > maxPatternTopicLength ? null : parse(topic, base) }
+      known = { url: parse(topic, base) }
       cache.set(topic, known)
     }
     lastTopic = topic

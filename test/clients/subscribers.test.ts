@@ -35,6 +35,11 @@ const subscribers: Subscriber[] = [
     headers: id => ({ 'Last-Event-ID': id }),
     gets: ['two', 'four'],
   },
+  {
+    name: 'a script of the time from 0.14 on, which puts the cursor in one spelling',
+    query: id => `topic=${encodedBook}&lastEventID=${encodeURIComponent(id)}`,
+    gets: ['two', 'four'],
+  },
   { name: 'symfony/ux-turbo, without a cursor', query: () => `topic=${encodedBook}`, gets: ['four'] },
   { name: "API Platform's mercureUrl, a topic that is not encoded", query: () => `topic=${book}`, gets: ['four'] },
   {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { SignJWT } from 'jose'
+import type { ErrorCode } from '../../src/errors.ts'
 import { type Settings, startHub, type TestHub } from '../support/hub.ts'
+import { assertRefused } from '../support/refusal.ts'
 import { bearer } from '../support/subscriptions.ts'
 import { publisherToken, signAccessToken, signToken, subscriberToken, testIssuer, testKey } from '../support/token.ts'
 
@@ -31,17 +33,6 @@ after(async () => {
 const post = (hub: TestHub, fields: string | Record<string, string>, headers: Record<string, string> = {}) =>
   fetch(hub.hubUrl, { method: 'POST', headers, body: new URLSearchParams(fields) })
 
-/** Asserts a refusal, and that its challenge is there exactly where one belongs. */
-async function assertRefused(response: Response, status: number, code: string): Promise<void> {
-  const text = await response.text()
-  assert.equal(response.status, status, text)
-  assert.ok(text.startsWith(`${code}: `), text)
-  assert.equal(response.headers.get('content-type'), 'text/plain; charset=utf-8')
-  const challenge = response.headers.get('www-authenticate')
-  if (status === 401 || status === 403) assert.match(challenge ?? 'none', /^Bearer /)
-  if (code === 'token_missing') assert.doesNotMatch(challenge ?? '', /error=/)
-}
-
 suite('the parameters choose the generation', () => {
   const accepted: { name: string; hub?: HubName; query: string; matchers: string[] }[] = [
     { name: 'topic', query: 'topic=a&topic=b', matchers: ['topic a', 'topic b'] },
@@ -61,9 +52,9 @@ suite('the parameters choose the generation', () => {
     { name: 'topic, without 0.x keys', hub: 'issuers only', query: 'topic=a', matchers: ['topic a'] },
     { name: 'topic', hub: 'pinned to 0.x', query: 'topic=a', matchers: ['topic a'] },
     {
-      name: 'what 0.x knows nothing of means nothing beside a topic',
+      name: 'what only looks like a matcher of 1.0 means nothing',
       hub: 'pinned to 0.x',
-      query: 'topic=a&match=b&match_urlpattern=c&matchday=3',
+      query: 'topic=a&matchday=3&MATCH=b',
       matchers: ['topic a'],
     },
     { name: 'match', hub: 'pinned to 1.0', query: 'match=a', matchers: ['exact a'] },
@@ -86,7 +77,7 @@ suite('the parameters choose the generation', () => {
     }
   }
 
-  const refused: { name: string; hub?: HubName; query: string; code: string; sentence: RegExp }[] = [
+  const refused: { name: string; hub?: HubName; query: string; code: ErrorCode; sentence: RegExp }[] = [
     { name: 'nothing', query: '', code: 'matcher_missing', sentence: /"match", "match_urlpattern", "topic"/ },
     { name: 'TOPIC', query: 'TOPIC=a', code: 'matcher_missing', sentence: /"topic"/ },
     { name: 'MATCH', query: 'MATCH=a', code: 'matcher_unknown', sentence: /"MATCH": use "match"/ },
@@ -116,6 +107,13 @@ suite('the parameters choose the generation', () => {
       query: 'match=b&topic=a',
       code: 'matcher_unknown',
       sentence: /protocol 1\.0 only/,
+    },
+    {
+      name: 'match beside topic',
+      hub: 'pinned to 0.x',
+      query: 'topic=a&match=b',
+      code: 'matcher_unknown',
+      sentence: /protocol 0\.x only/,
     },
     {
       name: 'match alone',
@@ -316,7 +314,7 @@ suite('the type of a token', () => {
     claims?: (hub: TestHub) => object
     /** What publishing is answered with; 200 where it is accepted. */
     status: number
-    code?: string
+    code?: ErrorCode
     sentence?: RegExp
   }[] = [
     { name: 'none', hub: 'both', status: 200 },
@@ -484,7 +482,7 @@ suite('statuses follow the generation', () => {
     headers: (of: Tokens) => Promise<Record<string, string>>
     '0.x': number
     '1.0': number
-    code?: string
+    code?: ErrorCode
     /** The `error` of the challenge. */
     error?: string
   }[] = [

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { describe, suite, test } from 'node:test'
 import { type ErrorCode, HubError } from '../../src/errors.ts'
 import { challenge } from '../../src/http/challenge.ts'
 import { metadataPath, metadataUrl, protectedResourceMetadata } from '../../src/http/metadata.ts'
 import type { Generation } from '../../src/protocol/generation.ts'
+import { type Settings, startHub, type TestHub } from '../support/hub.ts'
+import { assertRefused, assertSecured } from '../support/refusal.ts'
+import { signAccessToken, testIssuer } from '../support/token.ts'
 
 const resource = 'https://hub.example/.well-known/mercure'
 const metadata = 'https://hub.example/.well-known/oauth-protected-resource/.well-known/mercure'
@@ -96,4 +99,98 @@ describe('challenges', () => {
     assert.ok(!hostile?.includes('a"b.example'))
     assert.ok((challenge(new HubError('token_claims', 'x'.repeat(10_000)), resource)?.length ?? 0) < 1000)
   })
+})
+
+suite('the document of a hub', () => {
+  interface Document {
+    readonly [member: string]: unknown
+    readonly resource: string
+    readonly mercure_cookie: string
+    readonly mercure_subscriptions?: boolean
+  }
+  const another = { ...testIssuer, id: 'https://another.example', authorization_server: true }
+  const cases: { name: string; settings: Settings; expected: (hub: TestHub) => Document }[] = [
+    {
+      name: 'as it is by default',
+      settings: { issuers: [testIssuer] },
+      expected: hub => ({
+        resource: hub.hubUrl,
+        bearer_methods_supported: ['header'],
+        authorization_details_types_supported: ['https://mercure.rocks/authorization-detail'],
+        mercure_cookie: '__Secure-mercure_access_token',
+        mercure_matcher_types_supported: ['exact', 'urlpattern'],
+      }),
+    },
+    {
+      name: 'with everything that can be configured, and closed to the anonymous',
+      settings: {
+        issuers: [testIssuer, another],
+        protocol: '1.0',
+        subscriptions: true,
+        cookie_name: 'hub',
+        resource_identifier: 'https://hub.example/.well-known/mercure',
+        allow_anonymous: false,
+      },
+      expected: () => ({
+        resource: 'https://hub.example/.well-known/mercure',
+        bearer_methods_supported: ['header'],
+        authorization_servers: ['https://another.example'],
+        authorization_details_types_supported: ['https://mercure.rocks/authorization-detail'],
+        mercure_cookie: 'hub',
+        mercure_subscriptions: true,
+        mercure_matcher_types_supported: ['exact', 'urlpattern'],
+      }),
+    },
+  ]
+  for (const { name, settings, expected } of cases) {
+    test(`${name}: what it says is so`, async () => {
+      await using hub = await startHub(settings)
+      const response = await hub.fetch(metadataPath)
+      assert.equal(response.status, 200)
+      assert.equal(response.headers.get('content-type'), 'application/json')
+      assertSecured(response)
+      const text = await response.text()
+      assert.ok(text.endsWith('}\n'), text)
+      const document = JSON.parse(text)
+      assert.deepEqual(document, expected(hub))
+
+      const token = await signAccessToken(document.resource, [{ actions: ['subscribe'], topics: [{ match: '*' }] }])
+      const cookie = { Cookie: `${document.mercure_cookie}=${token}` }
+      const stream = await hub.subscribe('match=a', { headers: cookie })
+      stream.close()
+      const subscriptions = await hub.fetch('/.well-known/mercure/subscriptions', { headers: cookie })
+      assert.equal(subscriptions.status, document.mercure_subscriptions === true ? 200 : 404)
+    })
+
+    test(`${name}: challenges lead to it`, async () => {
+      await using hub = await startHub(settings)
+      const response = await fetch(hub.hubUrl, { method: 'POST' })
+      const { resource } = expected(hub)
+      const address = /resource_metadata="([^"]+)"/.exec(response.headers.get('www-authenticate') ?? '')?.[1]
+      assert.equal(address, new URL(metadataPath, resource).href)
+    })
+
+    test(`${name}: HEAD has its headers, other methods are refused`, async () => {
+      await using hub = await startHub(settings)
+      const head = await hub.fetch(metadataPath, { method: 'HEAD' })
+      assert.equal(head.status, 200)
+      assert.equal(head.headers.get('content-type'), 'application/json')
+      assert.equal(await head.text(), '')
+      const post = await hub.fetch(metadataPath, { method: 'POST' })
+      assert.equal(post.headers.get('allow'), 'GET, HEAD')
+      await assertRefused(post, 405, 'method_not_allowed')
+    })
+  }
+
+  for (const [name, settings] of Object.entries({
+    'without issuers': {},
+    'pinned to 0.x': { issuers: [testIssuer], protocol: '0.x' },
+  } satisfies Record<string, Settings>)) {
+    test(`${name} there is none, and no challenge leads to it`, async () => {
+      await using hub = await startHub(settings)
+      await assertRefused(await hub.fetch(metadataPath), 404, 'not_found')
+      const response = await fetch(hub.hubUrl, { method: 'POST' })
+      assert.equal(response.headers.get('www-authenticate'), 'Bearer realm="mercure"')
+    })
+  }
 })

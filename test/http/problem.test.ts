@@ -12,7 +12,12 @@ test('docs/errors.md explains every code with its statuses, and none that does n
   ])
   const codes = [...errors.matchAll(/^ {2}\| '(\w+)'/gm)].map(match => match[1]!)
   assert.ok(codes.length > 40)
-  const rows = new Map([...docs.split('# Why a stream ended')[0]!.matchAll(/^\| `(\w+)` \| ([^|]+) \|/gm)].map(match => [match[1]!, match[2]!.trim()]))
+  const rows = new Map(
+    [...docs.split('# Why a stream ended')[0]!.matchAll(/^\| `(\w+)` \| ([^|]+) \|/gm)].map(match => [
+      match[1]!,
+      match[2]!.trim(),
+    ]),
+  )
   assert.deepEqual([...rows.keys()].sort(), [...codes].sort())
   const statuses = new Map(
     [...problem.matchAll(/^ {2}(\w+): (?:(\d+)|\{ '0\.x': (\d+), '1\.0': (\d+) \}),$/gm)].map(

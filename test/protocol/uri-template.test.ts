@@ -165,12 +165,12 @@ test('random templates match what the rules say', () => {
 
 test('hostile templates are decided or refused', () => {
   const templates = [
-    '{a}'.repeat(90),
-    '{+a}'.repeat(90),
-    '{+a}b'.repeat(90),
-    `{${'a,'.repeat(50)}a}`,
-    '{a*}'.repeat(25),
-    '{.a*}{/b*}'.repeat(10),
+    '{a}'.repeat(60),
+    '{+a}'.repeat(60),
+    '{+a}b'.repeat(60),
+    `{${'a,'.repeat(35)}a}`,
+    '{a*}'.repeat(16),
+    '{.a*}{/b*}'.repeat(7),
   ]
   const topics = ['a', '%41', '%4', '/', '.', 'ab', ',', 'é'].map(unit => unit.repeat(Math.floor(4096 / unit.length)))
   for (const template of templates) {

@@ -41,7 +41,10 @@ export class EventStream {
     const from = this.#taken
     this.#taken += count
     while (this.events.length < this.#taken && !this.ended) await once(this.#changed, 'change')
-    assert.ok(this.events.length >= this.#taken, `the stream ended after ${this.events.length} events: ${this.text.slice(-500)}`)
+    assert.ok(
+      this.events.length >= this.#taken,
+      `the stream ended after ${this.events.length} events: ${this.text.slice(-500)}`,
+    )
     return this.events.slice(from, from + count)
   }
   #taken = 0

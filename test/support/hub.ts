@@ -4,6 +4,7 @@ import { resolve } from '../../src/config/resolve.ts'
 import { schema } from '../../src/config/schema.ts'
 import { createLog } from '../../src/log.ts'
 import { type RunningHub, serve } from '../../src/serve.ts'
+import type { OpenTransport } from '../../src/transport.ts'
 import { EventStream } from './event-stream.ts'
 import { publisherToken, testKey } from './token.ts'
 
@@ -32,7 +33,7 @@ export interface TestHub extends AsyncDisposable {
 }
 
 /** A real hub on a free port of the loopback: anonymous subscribers allowed, heartbeats off, everything else as in production. */
-export async function startHub(settings: Settings = {}): Promise<TestHub> {
+export async function startHub(settings: Settings = {}, openLog?: OpenTransport): Promise<TestHub> {
   const logs: Record<string, unknown>[] = []
   const written = new EventEmitter().setMaxListeners(0)
   const write = (line: string) => {
@@ -40,7 +41,7 @@ export async function startHub(settings: Settings = {}): Promise<TestHub> {
     written.emit('line')
   }
   const log = createLog({ format: 'json', debug: true, destination: { write } })
-  const running = await serve(readSettings(settings), log)
+  const running = await serve(readSettings(settings), log, openLog)
   const { url } = running
   const hubUrl = `${url}/.well-known/mercure`
   const streams = new Set<EventStream>()

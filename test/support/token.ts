@@ -27,7 +27,11 @@ interface Detail {
 }
 
 /** A 1.0 access token for a hub, with these authorization details; `claims` adds and replaces. */
-export const signAccessToken = (hubUrl: string, details: Detail[], claims: Record<string, unknown> = {}): Promise<string> =>
+export const signAccessToken = (
+  hubUrl: string,
+  details: Detail[],
+  claims: Record<string, unknown> = {},
+): Promise<string> =>
   new SignJWT({
     iss: testIssuer.id,
     sub: 'tester',

@@ -160,3 +160,16 @@ function change(random: Random, topic: string): string {
   const at = random.below(topic.length)
   return topic.slice(0, at) + random.pick(['', 'a', '/', '-', `${topic[at]}${topic[at]}`]) + topic.slice(at + 1)
 }
+
+/** The platform's own answer. Absolute patterns need no base. `null`: not a pattern. */
+export function platformPattern(pattern: string, base: string): URLPattern | null {
+  try {
+    return new URLPattern(pattern)
+  } catch {
+    try {
+      return new URLPattern(pattern, base)
+    } catch {
+      return null
+    }
+  }
+}
