@@ -77,7 +77,7 @@ export function addConfigOptions(command: Command): Command {
     minWidthToWrap: 20, // the flags leave little of a terminal's 80 columns
     optionTerm: ({ short, flags }) => (short === undefined ? `    ${flags}` : flags),
   })
-  command.option('--config <file>', 'instead of mercure.yaml here, in ~/.config/mercure or in /etc/mercure')
+  command.option('--config <file>', 'instead of mercure.yaml')
   let heading = ''
   for (const key of keys) {
     heading = headings[key] ?? heading
