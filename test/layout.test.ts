@@ -22,7 +22,7 @@ async function readSources(): Promise<Map<string, string>> {
 }
 
 function readImports(file: string, source: string): Import[] {
-  const statements = source.matchAll(/^(?:import|export|\})[^'\n]*'([\w@./:-]+)'/gm)
+  const statements = source.matchAll(/^(?:(?:import|export|\})[^'\n]*\bfrom |import )'([^'\n]+)'/gm)
   const dynamic = source.matchAll(/\bimport\('([\w@./:-]+)'\)/g)
   const specifiers = [...statements, ...dynamic].map(match => match[1]!)
   return specifiers.map(specifier =>
