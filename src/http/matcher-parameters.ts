@@ -27,9 +27,9 @@ export function readMatchers(form: Form, compile: CompileMatcher, accepted: read
   const matchers: Matcher[] = []
   const counts = { '0.x': 0, '1.0': 0 }
   for (const [name, kind] of kinds) {
-    const patterns = form.getAll(name)
-    if (patterns.length === 0) continue
     const generation = kind === 'topic' ? '0.x' : '1.0'
+    const patterns = accepted.includes(generation) ? form.getAll(name) : []
+    if (patterns.length === 0) continue
     if (generation === '1.0' && form.notUtf8.has(name)) {
       throw new HubError('matcher_invalid', `A "${name}" is not valid UTF-8.`, { generation })
     }
@@ -41,15 +41,16 @@ export function readMatchers(form: Form, compile: CompileMatcher, accepted: read
     }
     for (const pattern of patterns) matchers.push(compile(kind, pattern))
   }
-  if (matchers.length === 0) throw missing(accepted)
+  if (matchers.length === 0) throw missing(form, accepted)
   return matchers
 }
 
-/** A matcher of the other generation than the hub's is not passed over in silence. What only looks like one of 1.0 means nothing to 0.x. */
+/** 1.0 refuses what it does not know among its own names; to 0.x every name but `topic` means nothing. */
 function checkNames(form: Form, accepted: readonly Generation[]): void {
+  if (!accepted.includes('1.0')) return
   for (const name of form.names()) {
     const kind = kinds.get(name)
-    if (kind === undefined && accepted.includes('1.0') && /^match/i.test(name)) {
+    if (kind === undefined && /^match/i.test(name)) {
       throw unknown(
         `Unknown topic matcher parameter ${quote(name)}: use "match", "match_exact" or "match_urlpattern".`,
         '1.0',
@@ -61,16 +62,18 @@ function checkNames(form: Form, accepted: readonly Generation[]): void {
         '1.0',
       )
     }
-    if (kind !== undefined && kind !== 'topic' && !accepted.includes('1.0')) {
-      throw unknown(`This hub speaks protocol 0.x only: use "topic" in the place of "${name}".`, '0.x')
-    }
   }
 }
 
 const unknown = (message: string, generation: Generation): HubError =>
   new HubError('matcher_unknown', message, { generation })
 
-function missing(accepted: readonly Generation[]): HubError {
+function missing(form: Form, accepted: readonly Generation[]): HubError {
+  for (const name of form.names()) {
+    if (kinds.has(name)) {
+      return unknown(`This hub speaks protocol 0.x only: use "topic" in the place of "${name}".`, '0.x')
+    }
+  }
   const names = [
     ...(accepted.includes('1.0') ? ['"match"', '"match_urlpattern"'] : []),
     ...(accepted.includes('0.x') ? ['"topic"'] : []),

@@ -19,6 +19,8 @@ export interface StreamOptions {
   readonly dispatchTimeoutMs: number
   /** When the hub ends the stream by itself, on the wheel's clock, and why; `undefined`: never. */
   readonly lifetime: { readonly endsAt: number; readonly reason: EndReason } | undefined
+  /** The client was here before: its reconnection time, which an update may have set, is not touched. */
+  readonly resumed: boolean
   readonly onEnd: (reason: EndReason) => void
 }
 
@@ -54,18 +56,19 @@ export class Stream implements Sink, Sleeper {
     this.#response = response
     this.#options = options
     this.#lastWrite = options.wheel.now
+    const beginning = options.resumed ? commentBatch : openingBatch
     if (response instanceof ServerResponse) {
       response.writeHead(200, headers)
       const socket = response.chunkedEncoding ? response.socket : null
       this.#chunked = socket !== null
       this.#out = socket ?? response
-      if (socket === null) response.write(opening)
-      else writeOpening(response, socket)
+      if (socket === null) response.write(beginning.bytes)
+      else writeHead(response, socket, beginning)
     } else {
       response.writeHead(200, headers)
       this.#chunked = false
       this.#out = response.stream
-      this.#out.write(opening)
+      this.#out.write(beginning.bytes)
     }
     // Errors of the connection are followed by 'close', which is all that matters here.
     const events: EventEmitter = response
@@ -181,13 +184,13 @@ export class Stream implements Sink, Sleeper {
 }
 
 /** What is written through a response leaves a tick later, after what is written to its socket in this one: the head must not. */
-function writeOpening(response: ServerResponse, socket: Socket): void {
+function writeHead(response: ServerResponse, socket: Socket, beginning: Batch): void {
   socket.cork()
   // Header values are bytes as Latin-1, and a flushed head is written as text in the socket's encoding.
   socket.setDefaultEncoding('latin1')
   response.flushHeaders()
   socket.setDefaultEncoding('utf8')
-  socket.write(chunkOf(openingBatch))
+  socket.write(chunkOf(beginning))
   socket.uncork()
 }
 

@@ -15,7 +15,7 @@ import { headerText, headerValue } from './header-text.ts'
 import { readMatchers } from './matcher-parameters.ts'
 import { isGone, Stream, type StreamOptions, streamHeaders } from './stream.ts'
 
-export interface SubscribeOptions extends Omit<StreamOptions, 'lifetime' | 'onEnd'> {
+export interface SubscribeOptions extends Omit<StreamOptions, 'lifetime' | 'resumed' | 'onEnd'> {
   readonly hub: Hub
   readonly accepted: readonly Generation[]
   /** Subscribers without a token are allowed; they receive public updates only. */
@@ -64,6 +64,7 @@ function openStream(
     heartbeatMs,
     dispatchTimeoutMs,
     lifetime: lifetimeOf(grant, options),
+    resumed: cursor.lastEventId !== undefined,
     onEnd: reason => {
       ended = reason
       if (subscriber !== undefined) hub.unsubscribe(subscriber, reason)

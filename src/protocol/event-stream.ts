@@ -23,5 +23,5 @@ export const comment: Uint8Array = utf8.encode(':\n')
 /** How long clients wait before they reconnect, in milliseconds, where no update says otherwise: the same for all of them. */
 export const defaultRetryMs = 3000
 
-/** The first bytes of a stream: a comment, so that the head is not held back, and the reconnection time. */
+/** The first bytes of a client's first stream: a comment, so that the head is not held back, and the reconnection time. */
 export const opening: Uint8Array = utf8.encode(`:\nretry: ${defaultRetryMs}\n`)

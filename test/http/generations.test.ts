@@ -52,9 +52,9 @@ suite('the parameters choose the generation', () => {
     { name: 'topic, without 0.x keys', hub: 'issuers only', query: 'topic=a', matchers: ['topic a'] },
     { name: 'topic', hub: 'pinned to 0.x', query: 'topic=a', matchers: ['topic a'] },
     {
-      name: 'what only looks like a matcher of 1.0 means nothing',
+      name: 'what 0.x knows nothing of means nothing beside a topic',
       hub: 'pinned to 0.x',
-      query: 'topic=a&matchday=3&MATCH=b',
+      query: 'topic=a&match=b&match_urlpattern=c&matchday=3',
       matchers: ['topic a'],
     },
     { name: 'match', hub: 'pinned to 1.0', query: 'match=a', matchers: ['exact a'] },
@@ -107,13 +107,6 @@ suite('the parameters choose the generation', () => {
       query: 'match=b&topic=a',
       code: 'matcher_unknown',
       sentence: /protocol 1\.0 only/,
-    },
-    {
-      name: 'match beside topic',
-      hub: 'pinned to 0.x',
-      query: 'topic=a&match=b',
-      code: 'matcher_unknown',
-      sentence: /protocol 0\.x only/,
     },
     {
       name: 'match alone',

@@ -26,6 +26,12 @@ async function untilConnected(hub: TestHub, count: number): Promise<void> {
   while ((await connected(hub)) !== count) await nextTurn()
 }
 
+/** Resolves when so many have subscribed, whether or not they are still there. */
+async function untilSubscribed(hub: TestHub, count: number): Promise<void> {
+  let seen = 0
+  await hub.logged(({ msg }) => msg === 'new subscriber' && ++seen >= count)
+}
+
 async function listed(hub: TestHub): Promise<unknown[]> {
   const headers = { Authorization: `Bearer ${await subscriberToken(['*'])}` }
   const response = await hub.fetch(`${path}/subscriptions`, { headers })
@@ -129,7 +135,7 @@ suite('several requests on one connection', { concurrency: true }, () => {
   test('two subscribes: the first stream flows, the second waits its turn, both leave with the connection', async () => {
     await using hub = await start()
     const connection = (await Connection.open(hub.url)).send(subscribe('topic=a') + subscribe('topic=b'))
-    await untilConnected(hub, 2)
+    await untilSubscribed(hub, 2)
     await hub.publish({ topic: 'a', data: 'first' })
     await hub.publish({ topic: 'b', data: 'second' })
     await hub.publish({ topic: 'a', data: 'third' })
@@ -141,9 +147,10 @@ suite('several requests on one connection', { concurrency: true }, () => {
   })
 
   test('the second stream begins, with what has come meanwhile, where the first ends', async () => {
-    await using hub = await start({ write_timeout: '1s', dispatch_timeout: '0s' })
+    await using hub = await start({ write_timeout: '3s', dispatch_timeout: '0s' })
     const connection = (await Connection.open(hub.url)).send(subscribe('topic=a') + subscribe('topic=b'))
-    await untilConnected(hub, 2)
+    await connection.until(text => text.includes(':\n'))
+    await untilSubscribed(hub, 2)
     await hub.publish({ topic: 'b', data: 'for the second' })
     const text = await connection.until(text => text.includes('for the second'))
     const [, first = '', second = ''] = text.split('HTTP/1.1 200 OK')
@@ -216,7 +223,7 @@ suite('HTTP/1.0', () => {
     test(`a subscriber ${name} gets its events without chunks, and the connection's end is theirs`, async () => {
       await using hub = await start()
       const connection = (await Connection.open(hub.url)).send(request)
-      await untilConnected(hub, 1)
+      await untilSubscribed(hub, 1)
       await hub.publish({ topic: 'a', id: 'one', data: 'x' })
       await hub.publish({ topic: 'a', id: 'two', data: 'y' })
       await connection.until(text => text.includes('data: y'))

@@ -66,7 +66,8 @@ suite('bytes on the wire', () => {
     await stream.take(2)
     await hub.publish({ topic, id: '4', data: '4' })
     await stream.take()
-    assert.equal(stream.text, `${opening}id: 2\ndata: 2\n\nid: 3\ndata: 3\n\nid: 4\ndata: 4\n\n`)
+    // A client that resumes keeps its reconnection time: an update may have set it.
+    assert.equal(stream.text, `:\nid: 2\ndata: 2\n\nid: 3\ndata: 3\n\nid: 4\ndata: 4\n\n`)
   })
 
   test('updates of any size arrive whole and in order', async () => {
@@ -117,7 +118,7 @@ suite('heartbeats', () => {
   })
 })
 
-suite('the life of a stream', () => {
+suite('the life of a stream', { concurrency: true }, () => {
   /** Signed as the test runs: it expires so many milliseconds later. */
   const expiring = async (hub: TestHub, generation: '0.x' | '1.0', ms: number) => {
     const exp = (Date.now() + ms) / 1000
@@ -211,7 +212,7 @@ suite('the life of a stream', () => {
   test('has no end where nothing bounds it', async () => {
     await using hub = await start({ write_timeout: '0s', heartbeat_interval: '20ms' })
     const stream = await hub.subscribe(`topic=${topic}`)
-    await stream.until(text => text.split('\n:').length > 50)
+    await stream.until(text => text.split('\n:').length > 20)
     stream.close()
     assert.equal(await reasonOfEnd(hub), 'client closed')
   })
@@ -219,9 +220,9 @@ suite('the life of a stream', () => {
 
 suite('a reader that does not read', () => {
   /** More than the buffers of a connection hold. */
-  const flood = 30
+  const flood = 40
   const update = { topic, data: 'x'.repeat(megabyte) }
-  const bounds = { transport_url: `local://local?size=${flood}`, recent: { entries: 100, bytes: '100MiB' } }
+  const bounds = { transport_url: `local://local?size=${flood}`, recent: { bytes: '200MiB' } }
   const byQueue = { ...bounds, max_queue_bytes: '2MiB', dispatch_timeout: '0s' }
   const byTime = { ...bounds, max_queue_bytes: '1GiB', dispatch_timeout: '300ms' }
 
@@ -268,15 +269,6 @@ suite('a reader that does not read', () => {
     stuck.close()
   })
 
-  test('gets no heartbeats to wait behind what waits', async () => {
-    await using hub = await start({ ...byTime, dispatch_timeout: '1s', heartbeat_interval: '20ms' })
-    const stuck = await openStuck(hub)
-    for (let i = 0; i < flood; i++) await hub.publish(update)
-    await hub.logged(({ msg }) => msg === 'subscriber left')
-    stuck.socket.resume()
-    assert.doesNotMatch((await stuck.end()).slice(-megabyte), /\n:\n/)
-  })
-
   test('does not hold up the end of its hub', async () => {
     const hub = await start({ ...bounds, max_queue_bytes: '1GiB', dispatch_timeout: '0s' })
     const stuck = await openStuck(hub)
@@ -306,7 +298,7 @@ suite('a reader that reads', () => {
   })
 
   test('is not ended for being slow: a replay lasts as long as its reader takes', async () => {
-    const settings = { transport_url: 'local://local?size=300', recent: { entries: 1, bytes: '100MiB' } }
+    const settings = { transport_url: 'local://local?size=300', recent: { bytes: '100MiB' } }
     await using hub = await start({ ...settings, dispatch_timeout: '1s', heartbeat_interval: '20ms' })
     const updates = Array.from({ length: 300 }, () => ({ topic, data: 'x'.repeat(megabyte / 10) }))
     await Promise.all(updates.map(update => hub.publish(update)))

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { afterEach, beforeEach, suite, test } from 'node:test'
 import type { Generation } from '../../src/protocol/generation.ts'
+import { LogDirectory } from '../support/bolt.ts'
 import { startHub, type TestHub } from '../support/hub.ts'
 import {
   assertSilent,
@@ -197,6 +198,31 @@ suite('events', () => {
     await stream.end()
     const [arrived, left] = (await watcher.take(2)).map(documentOf)
     assert.deepEqual(left, { ...arrived, active: false })
+  })
+
+  test('a hub that is stopped leaves no subscription behind in a log that stays', async () => {
+    await using directory = await LogDirectory.create()
+    const settings = { subscriptions: true, transport_url: `bolt://${directory.file}` }
+    const stopped = await startHub(settings)
+    await stopped.subscribe('topic=a&match=b')
+    const ended = stopped.logged(({ reason }) => reason === 'shutdown')
+    await stopped.running.close()
+    await ended
+    await stopped.close()
+
+    await using started = await startHub(settings)
+    assert.equal((await readSubscriptions(started, subscriptionsPath, tokens['0.x'])).document.subscriptions.length, 0)
+    const past = await started.subscribe('topic=*&lastEventID=earliest', { headers: bearer(tokens['0.x']) })
+    const documents = (await past.take(4)).map(documentOf)
+    assert.deepEqual(
+      documents.map(({ match, topic, active }) => [match ?? topic, active]),
+      [
+        ['b', true],
+        ['a', true],
+        ['b', false],
+        ['a', false],
+      ],
+    )
   })
 
   const unannounced: { name: string; query: string; init?: RequestInit; status: number }[] = [

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { Batch } from '../../src/hub/batch.ts'
+import type { Batch } from '../../src/hub/batch.ts'
 import { FanOut } from '../../src/hub/fan-out.ts'
 import { Subscriber } from '../../src/hub/subscriber.ts'
 import { Collector } from '../support/collector.ts'

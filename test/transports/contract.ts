@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { after, describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Transport } from '../../src/transport.ts'
 import { Collector } from '../support/collector.ts'
 import { startNode, subscribeGrant } from '../support/node.ts'

@@ -135,6 +135,22 @@ test('what is published after the call is not in its pages', async () => {
   assert.deepEqual(ids, range(0, 1500))
 })
 
+test('the same for who wants few topics, where later updates share a block with earlier ones', async () => {
+  await using directory = await LogDirectory.create()
+  await using log = await directory.start()
+  await Promise.all(range(0, 10).map(id => log.publish({ id, topics: [rare] })))
+  const { signal } = new AbortController()
+  const { pages } = await log.transport.history!('earliest', { topics: new Set([rare]), signal })
+  await Promise.all(range(10, 1100).map(id => log.publish({ id, topics: [rare] })))
+  const read = await Array.fromAsync(pages)
+  assert.deepEqual(
+    read.flatMap(({ entries }) => entries.map(({ update }) => update.id)),
+    range(0, 10),
+  )
+  assert.equal(read.at(-1)!.end, '10')
+  assert.deepEqual(await log.ids({ position: '10' }, [rare]), range(10, 1100))
+})
+
 test('a reader that the removal of old updates overtakes is told, instead of missing some', async () => {
   await using directory = await LogDirectory.create()
   await using log = await directory.start('?size=2000&cleanup_frequency=1')

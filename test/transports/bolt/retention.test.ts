@@ -26,6 +26,27 @@ test('size: the newest so many stay, and their ids with them', async () => {
   assert.deepEqual(await log.ids({ id: 'id-15' }), range(16, 20))
 })
 
+test('size: the topics of what was removed go too', async () => {
+  await using directory = await LogDirectory.create()
+  const file = await openLog(directory.file, 'updates')
+  const retention = new Retention(file, { ...none, entries: 10 })
+  const blocks = () => [...file.readTopicBlocks(0, 100)].map(({ last }) => last)
+  for (let i = 0; i < 5; i++)
+    await file.commit(
+      range(0, 1000).map(id => newEntry(id, 0)),
+      [],
+    )
+  assert.deepEqual(blocks(), [1024, 2048, 3072, 4096])
+  for (let more = true; more; ) {
+    const selected = retention.select([], 0)
+    await file.commit([], selected.removed)
+    more = selected.more
+  }
+  assert.deepEqual([file.first, file.last], [4991, 5000])
+  assert.deepEqual(blocks(), [])
+  await file.close()
+})
+
 test('a reused id resolves to what is left of it', async () => {
   await using directory = await LogDirectory.create()
   await using log = await directory.start('?size=4&cleanup_frequency=1')
