@@ -2,6 +2,7 @@ import { readOptions } from '../src/config/dsn.ts'
 import { HubError } from '../src/errors.ts'
 import type { Update } from '../src/protocol/update.ts'
 import type { History, HistoryStart, LogEntry, OpenTransport, Transport, TransportLog } from '../src/transport.ts'
+import { BoltArchive } from './bolt/archive.ts'
 import type { LogFile } from './bolt/file.ts'
 import { positionOf, readPages, sequenceAt, toLogEntry } from './bolt/history.ts'
 import { openLog } from './bolt/open.ts'
@@ -22,8 +23,14 @@ export const open: OpenTransport = async (url, { log }) => {
   return new BoltTransport(await openLog(path, bucket), bounds, log)
 }
 
+/** The same log without a hub; a hub may be writing it unless it is to be `writable` here. The URL's bounds are not kept. */
+export async function openArchive(url: URL, { writable }: { writable: boolean }): Promise<BoltArchive> {
+  const { path, bucket } = readLocation(url)
+  return new BoltArchive(await openLog(path, bucket, { readOnly: !writable }))
+}
+
 /** @throws HubError `configuration_invalid` */
-export function readLocation(url: URL): { path: string; bucket: string; bounds: RetentionBounds } {
+function readLocation(url: URL): { path: string; bucket: string; bounds: RetentionBounds } {
   const options = readOptions(url, {
     size: 'count',
     max_age: 'duration',

@@ -1,23 +1,71 @@
 import { HubError } from '../src/errors.ts'
-import type { OpenTransport, Transport, TransportContext } from '../src/transport.ts'
+import type { LogEntry, OpenTransport, Transport, TransportContext } from '../src/transport.ts'
+
+/** What a transport's file exports. */
+interface TransportModule {
+  readonly open: OpenTransport
+  /** For a transport that knows more of its log than the port tells. */
+  readonly openArchive?: (url: URL, options: { writable: boolean }) => Promise<Archive>
+}
 
 /** The transport of each URL scheme, loaded when it is chosen: the others' clients need not be installed. */
-const transports: Readonly<Record<string, () => Promise<{ open: OpenTransport }>>> = {
+const transports: Readonly<Record<string, () => Promise<TransportModule>>> = {
   local: () => import('./local.ts'),
   bolt: () => import('./bolt.ts'),
 }
 
 /** @throws HubError `configuration_invalid` for an unknown scheme or a bad URL, `transport_unavailable` */
 export async function openTransport(url: URL, context: TransportContext): Promise<Transport> {
+  const { open } = await load(url)
+  return await open(url, context)
+}
+
+/** A log to look through, without a hub. */
+export interface Archive {
+  /** How many updates there are; absent where that is known only when they have been read. */
+  readonly size?: number
+  /** All updates there are at the time of the call, oldest first, in pages. */
+  read(): AsyncIterable<readonly ArchivedUpdate[]>
+  /** Stores updates in this order; those without a time get that of now. Absent: only a hub can write the log. */
+  append?(updates: readonly ArchivedUpdate[]): Promise<void>
+  close(): Promise<void>
+}
+
+export interface ArchivedUpdate {
+  readonly update: LogEntry['update']
+  /** When it was stored, in milliseconds since 1970; absent where the log does not know. */
+  readonly timeMs?: number | undefined
+}
+
+/** @throws HubError as `openTransport`, and `configuration_invalid` for a log that keeps no history */
+export async function openArchive(
+  url: URL,
+  { writable, ...context }: TransportContext & { readonly writable: boolean },
+): Promise<Archive> {
+  const { open, openArchive } = await load(url)
+  if (openArchive !== undefined) return await openArchive(url, { writable })
+  const transport = await open(url, context)
+  const history = transport.history?.bind(transport)
+  if (history === undefined) {
+    await transport.close()
+    throw new HubError('configuration_invalid', `${url.protocol}// keeps no history: there is nothing to read.`)
+  }
+  return {
+    async *read() {
+      const { pages } = await history('earliest', { signal: new AbortController().signal })
+      for await (const { entries } of pages) yield entries
+    },
+    close: () => transport.close(),
+  }
+}
+
+async function load(url: URL): Promise<TransportModule> {
   const scheme = url.protocol.slice(0, -1)
   const load = transports[scheme]
-  if (load === undefined) {
-    const known = Object.keys(transports).map(name => `${name}://`)
-    throw new HubError(
-      'configuration_invalid',
-      `transport_url: this version has no ${scheme}:// transport; it has ${known.join(', ')}.`,
-    )
-  }
-  const { open } = await load()
-  return await open(url, context)
+  if (load !== undefined) return await load()
+  const known = Object.keys(transports).map(name => `${name}://`)
+  throw new HubError(
+    'configuration_invalid',
+    `transport_url: this version has no ${scheme}:// transport; it has ${known.join(', ')}.`,
+  )
 }
