@@ -1,8 +1,8 @@
 import { styleText } from 'node:util'
 import { Command } from 'commander'
-import { addConfigOptions, readFlags } from '../config/flags.ts'
 import { type Loaded, loadConfig } from '../config/load.ts'
 import { ConfigurationError } from '../config/problem.ts'
+import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
 import { explain } from './explain.ts'
 
 /** `talaria check`: validates a configuration and says what it means. Takes the flags of `serve`, too. */

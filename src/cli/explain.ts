@@ -1,9 +1,9 @@
-import { type Address, formatAddress, isEveryInterface, isLoopback } from '../config/address.ts'
 import type { Config, Roles } from '../config/config.ts'
 import { redactDsn, schemeOf } from '../config/dsn.ts'
-import { formatDuration } from '../config/duration.ts'
-import { countSecretBytes, type Verifier } from '../config/key.ts'
-import { formatSize } from '../config/size.ts'
+import { type Address, formatAddress, isEveryInterface, isLoopback } from '../config/values/address.ts'
+import { formatDuration } from '../config/values/duration.ts'
+import { countSecretBytes, type Verifier } from '../config/values/key.ts'
+import { formatSize } from '../config/values/size.ts'
 
 /** What a configuration means, subject by subject, in sentences. Keys and passwords are described, never shown. */
 export function explain(config: Config): Readonly<Record<string, readonly string[]>> {

@@ -1,6 +1,6 @@
 import { Command } from 'commander'
-import { addConfigOptions, readFlags } from '../config/flags.ts'
 import { loadConfig } from '../config/load.ts'
+import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
 import { createLog } from '../log.ts'
 import { serve } from '../serve.ts'
 

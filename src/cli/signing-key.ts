@@ -2,7 +2,7 @@ import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
 import { HubError } from '../errors.ts'
-import { describeMisfit, parseJwk } from '../http/signing.ts'
+import { describeMisfit, parseJwk } from '../http/tokens/signing.ts'
 
 /**
  * The key of a `--key` argument and the algorithm to sign with: the one asked for, or what the key is for.

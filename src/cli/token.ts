@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Command, Option } from 'commander'
 import { type JWTPayload, SignJWT } from 'jose'
-import { parseDuration } from '../config/duration.ts'
+import { parseDuration } from '../config/values/duration.ts'
 import { HubError } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import { authorizationDetailType } from '../protocol/grant.ts'

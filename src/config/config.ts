@@ -1,6 +1,6 @@
 import type { Generation } from '../protocol/generation.ts'
-import type { Address } from './address.ts'
-import type { Verifier } from './key.ts'
+import type { Address } from './values/address.ts'
+import type { Verifier } from './values/key.ts'
 
 /** What the hub was told, checked and with units: times in milliseconds, sizes in bytes. */
 export interface Config {

@@ -1,8 +1,8 @@
-import { parseDuration } from './duration.ts'
 import { invalid, quote } from './invalid.ts'
 import { didYouMean } from './nearest.ts'
-import { parseSize } from './size.ts'
-import { parseSwitch } from './switch.ts'
+import { parseDuration } from './values/duration.ts'
+import { parseSize } from './values/size.ts'
+import { parseSwitch } from './values/switch.ts'
 
 /** What may stand before `:` in `transport_url`. `transports/index.ts` has a file for each. */
 export const schemes = [

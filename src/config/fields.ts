@@ -1,10 +1,10 @@
 import * as z from 'zod'
 import { HubError } from '../errors.ts'
-import { formatDuration, parseDuration } from './duration.ts'
 import { invalid, quote } from './invalid.ts'
 import { didYouMean } from './nearest.ts'
-import { parseSize } from './size.ts'
-import { parseSwitch } from './switch.ts'
+import { formatDuration, parseDuration } from './values/duration.ts'
+import { parseSize } from './values/size.ts'
+import { parseSwitch } from './values/switch.ts'
 
 // What the schema is made of: what YAML, the environment or a flag gives, and the value that is made of it.
 // An empty text means the same as a key left out.

@@ -1,9 +1,9 @@
-import { clash, formatAddress } from './address.ts'
 import { type Config, defaultCookieNames, type Issuer, type Roles } from './config.ts'
 import { parseDsn } from './dsn.ts'
 import type { Report } from './problem.ts'
 import { resolveIssuers, resolveKeys } from './roles.ts'
 import type { Settings } from './schema.ts'
+import { clash, formatAddress } from './values/address.ts'
 
 /** Updates live in memory until a URL says otherwise. */
 const defaultTransportUrl = 'local://local'

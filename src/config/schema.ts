@@ -1,12 +1,12 @@
 import * as z from 'zod'
-import { parseAddress } from './address.ts'
 import { parseDsn } from './dsn.ts'
 import { choice, count, flag, mapping, one, optional, optionalChoice, scalar, several, size, timer } from './fields.ts'
 import { invalid } from './invalid.ts'
-import { algorithms, asymmetricAlgorithms, parseKeySetUrl } from './key.ts'
-import { parseOrigin } from './origin.ts'
-import { parsePublicUrl, parseResourceIdentifier } from './public-url.ts'
-import { retiredKeys } from './retired.ts'
+import { retiredKeys } from './sources/retired.ts'
+import { parseAddress } from './values/address.ts'
+import { algorithms, asymmetricAlgorithms, parseKeySetUrl } from './values/key.ts'
+import { parseOrigin } from './values/origin.ts'
+import { parsePublicUrl, parseResourceIdentifier } from './values/public-url.ts'
 
 const asWritten = (text: string): string => text
 

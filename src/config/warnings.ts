@@ -1,6 +1,6 @@
 import type { Config, Roles } from './config.ts'
-import { countSecretBytes, type Verifier } from './key.ts'
 import type { Settings } from './schema.ts'
+import { countSecretBytes, type Verifier } from './values/key.ts'
 
 /** Secrets that documentations print: whoever reads these can sign tokens. */
 const knownSecrets: ReadonlySet<string> = new Set(['!ChangeThisMercureHubJWTSecretKey!', '!ChangeMe!'])

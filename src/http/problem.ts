@@ -2,9 +2,9 @@ import type { Context } from 'hono'
 import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { type ErrorCode, HubError } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
-import type { Authenticator } from './authenticate.ts'
-import { challenge } from './challenge.ts'
 import type { Environment } from './context.ts'
+import type { Authenticator } from './tokens/authenticate.ts'
+import { challenge } from './tokens/challenge.ts'
 
 /** A status for both generations, or one for each. */
 type Status = ContentfulStatusCode | { readonly [generation in Generation]: ContentfulStatusCode }

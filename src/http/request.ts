@@ -4,13 +4,13 @@ import type { Generation } from '../protocol/generation.ts'
 import type { Grant } from '../protocol/grant.ts'
 import type { CompileMatcher } from '../protocol/matcher.ts'
 import { hubPath } from '../protocol/topic.ts'
-import type { Authenticator, Role } from './authenticate.ts'
 import { corsHeaders } from './cors.ts'
-import type { AuthenticationRequest } from './credentials.ts'
 import { Form } from './form.ts'
 import { bringsMatch } from './matcher-parameters.ts'
 import type { AllowedOrigins } from './origin.ts'
 import { requestOrigin } from './request-origin.ts'
+import type { Authenticator, Role } from './tokens/authenticate.ts'
+import type { AuthenticationRequest } from './tokens/credentials.ts'
 
 export interface RequestOptions {
   readonly authenticator: Authenticator

@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache'
 import { HubError } from '../errors.ts'
+import { compileLanguage } from './automaton/language.ts'
 import type { Generation } from './generation.ts'
-import { compileLanguage } from './language.ts'
+import { createTopicUrls, type TopicUrl } from './patterns/topic-url.ts'
+import { parseUriTemplate } from './patterns/uri-template.ts'
+import { compileUrlPattern } from './patterns/url-pattern.ts'
 import { hasForbiddenCharacters, hubPath, maxPatternTopicLength } from './topic.ts'
-import { createTopicUrls, type TopicUrl } from './topic-url.ts'
-import { parseUriTemplate } from './uri-template.ts'
-import { compileUrlPattern } from './url-pattern.ts'
 
 /**
  * How a subscriber or a grant selects topics. `exact` and `urlpattern` are the matcher types of generation 1.0,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Config } from '../../src/config/config.ts'
-import { asymmetricAlgorithms } from '../../src/config/key.ts'
+import { asymmetricAlgorithms } from '../../src/config/values/key.ts'
 import { load, problemsOf } from '../support/configuration.ts'
 
 const secret = 'a-secret-of-more-than-32-bytes-for-hs256'

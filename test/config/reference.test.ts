@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
-import { parseYaml } from '../../src/config/file.ts'
 import { type Key, keys, schema } from '../../src/config/schema.ts'
+import { parseYaml } from '../../src/config/sources/file.ts'
 import { load } from '../support/configuration.ts'
 
 const file = new URL('../../mercure.yaml', import.meta.url)

@@ -2,8 +2,12 @@ import assert from 'node:assert/strict'
 import { EventEmitter, once } from 'node:events'
 import type { JWTPayload } from 'jose'
 import { type ErrorCode, HubError } from '../../src/errors.ts'
-import { type Authenticator, type AuthenticatorOptions, createAuthenticator } from '../../src/http/authenticate.ts'
-import type { AuthenticationRequest } from '../../src/http/credentials.ts'
+import {
+  type Authenticator,
+  type AuthenticatorOptions,
+  createAuthenticator,
+} from '../../src/http/tokens/authenticate.ts'
+import type { AuthenticationRequest } from '../../src/http/tokens/credentials.ts'
 import type { Generation } from '../../src/protocol/generation.ts'
 import { authorizationDetailType } from '../../src/protocol/grant.ts'
 import { type CompileMatcher, createMatcherCompiler } from '../../src/protocol/matcher.ts'

@@ -2,10 +2,10 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Command } from 'commander'
-import { addConfigOptions, readFlags } from '../../src/config/flags.ts'
-import type { Environment } from '../../src/config/image.ts'
 import { type Loaded, loadConfig } from '../../src/config/load.ts'
 import { ConfigurationError } from '../../src/config/problem.ts'
+import { addConfigOptions, readFlags } from '../../src/config/sources/flags.ts'
+import type { Environment } from '../../src/config/sources/image.ts'
 
 /** What a configuration is loaded from; names of files are relative to the working directory. */
 export interface Given {

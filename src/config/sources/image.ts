@@ -1,0 +1,97 @@
+import { nearest } from '../nearest.ts'
+import type { Problem } from '../problem.ts'
+import { readDirectives } from './directives.ts'
+import type { Layer } from './layer.ts'
+
+export type Environment = Readonly<Record<string, string | undefined>>
+
+/** What the environment variables of the reference hub's Docker image say, of either generation. */
+export interface Image {
+  /** The variables, and over them the directives of `MERCURE_EXTRA_DIRECTIVES`. */
+  readonly layers: readonly Layer[]
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly string[]
+}
+
+/** Variables that hold one key's value. */
+const ofOneKey: Readonly<Record<string, string>> = {
+  MERCURE_PUBLISHER_JWT_KEY: 'publisher_jwt_key',
+  MERCURE_PUBLISHER_JWT_ALG: 'publisher_jwt_algorithm',
+  MERCURE_SUBSCRIBER_JWT_KEY: 'subscriber_jwt_key',
+  MERCURE_SUBSCRIBER_JWT_ALG: 'subscriber_jwt_algorithm',
+  MERCURE_TRANSPORT_URL: 'transport_url',
+  MERCURE_LICENSE: 'license',
+}
+const known = [...Object.keys(ofOneKey), 'MERCURE_TRUSTED_ISSUERS', 'MERCURE_EXTRA_DIRECTIVES']
+const ofCaddy = ['GLOBAL_OPTIONS', 'CADDY_EXTRA_CONFIG', 'CADDY_SERVER_EXTRA_DIRECTIVES']
+
+/**
+ * Reads the image's variables. Its keys are those of 0.x tokens, as in the 0.x image. `MERCURE_TRUSTED_ISSUERS` makes them the keys of
+ * these issuers instead, as in the 1.0 image: 0.x tokens are then accepted only with `protocol_version_compatibility` among the directives.
+ */
+export function readImage(env: Environment, cwd: string): Image {
+  const settings = new Map<string, { value: unknown; where: string }>()
+  for (const [variable, key] of Object.entries(ofOneKey)) {
+    if (env[variable]) settings.set(key, { value: env[variable], where: `environment variable ${variable}` })
+  }
+  if (env.SERVER_NAME) settings.set('addr', { value: portOf(env.SERVER_NAME), where: serverName })
+
+  const directives = readDirectives(env.MERCURE_EXTRA_DIRECTIVES ?? '', { env, cwd })
+  const lineOf = (line: number) => `environment variable MERCURE_EXTRA_DIRECTIVES, line ${line}`
+  const directed = new Map(
+    [...directives.settings].map(([key, { value, line }]) => [key, { value, where: lineOf(line) }]),
+  )
+
+  const trusted = (env.MERCURE_TRUSTED_ISSUERS ?? '').split(/[\s,]+/).filter(id => id !== '')
+  if (trusted.length > 0) {
+    const roles = { ...readRole(env, 'PUBLISHER'), ...readRole(env, 'SUBSCRIBER') }
+    const issuers = [...trusted.map(id => ({ id, ...roles })), ...((directed.get('issuers')?.value ?? []) as object[])]
+    directed.set('issuers', { value: issuers, where: 'environment variable MERCURE_TRUSTED_ISSUERS' })
+    if (!directives.compatible) for (const key of keysOfTokens) settings.delete(key)
+  }
+  return {
+    layers: [toLayer(settings), toLayer(directed)],
+    problems: directives.problems.map(({ line, message }) => ({ key: null, where: lineOf(line), message })),
+    warnings: [...directives.warnings, ...warningsOf(env)],
+  }
+}
+
+/** What a bare or an https `SERVER_NAME` asks for; the hub listens without TLS unless it has a certificate. */
+export const serverName = 'environment variable SERVER_NAME'
+export const asksForTls = (env: Environment): boolean => {
+  const [, scheme, port] = siteAddress.exec(env.SERVER_NAME ?? '') ?? []
+  return scheme === 'https' || (scheme === undefined && (port === undefined || port === '443'))
+}
+
+/** A Caddy site address: `:80`, `localhost`, `http://hub.example:8080`. The first of several counts; the name is served whatever it is. */
+function portOf(sites: string): string {
+  const [, scheme, port] = siteAddress.exec(sites) ?? []
+  if (port !== undefined) return `:${port}`
+  return scheme === 'http' ? ':80' : '' // the default: it depends on whether there is a certificate
+}
+const siteAddress = /^\s*(?:(https?):\/\/)?(?:\[[^\]\s]*\]|[^\s,:/]*)(?::(\d+))?/
+
+const keysOfTokens = Object.values(ofOneKey).filter(key => key.includes('_jwt_'))
+
+function readRole(env: Environment, role: 'PUBLISHER' | 'SUBSCRIBER'): object {
+  const key = env[`MERCURE_${role}_JWT_KEY`]
+  return key ? { [role.toLowerCase()]: { key, algorithm: env[`MERCURE_${role}_JWT_ALG`] ?? '' } } : {}
+}
+
+function toLayer(settings: ReadonlyMap<string, { value: unknown; where: string }>): Layer {
+  return {
+    values: Object.fromEntries([...settings].map(([key, { value }]) => [key, value])),
+    where: path => settings.get(String(path[0]))?.where ?? '',
+  }
+}
+
+function warningsOf(env: Environment): string[] {
+  const caddy = ofCaddy.filter(name => env[name]).map(name => `${name} has no effect: this hub is not a part of Caddy.`)
+  // Applications have variables with the same prefix (MERCURE_URL), so that only what looks like a slip is worth a word.
+  const slips = Object.keys(env).flatMap(name => {
+    if (!name.startsWith('MERCURE_') || known.includes(name) || !env[name]) return []
+    const meant = nearest(name, known)
+    return meant === undefined ? [] : [`${name} has no effect: there is no such variable. Did you mean "${meant}"?`]
+  })
+  return [...caddy, ...slips]
+}

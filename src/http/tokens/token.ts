@@ -1,0 +1,156 @@
+import { compactVerify, decodeJwt, decodeProtectedHeader, errors, type JWSHeaderParameters } from 'jose'
+import { HubError, quote } from '../../errors.ts'
+import type { Generation } from '../../protocol/generation.ts'
+import { type Claims, isClaims } from '../../protocol/grant.ts'
+import type { Keys } from './keys.ts'
+
+/** A signed JWT as it arrived: decoded, nothing verified. */
+export interface Token {
+  readonly text: string
+  readonly header: JWSHeaderParameters
+  /** Whose rules apply to it: an access token (RFC 9068) says so in its `typ`, everything else is 0.x. */
+  readonly generation: Generation
+}
+
+const maxTokenLength = 65_536
+/** The decoder of jose lets white space and padding pass: one token would then have many texts. */
+const compactJws = /^[\w-]+\.[\w-]+\.[\w-]*$/
+
+/** `generation` is whose statuses apply to what cannot be read. @throws HubError `token_malformed` */
+export function readToken(text: string, generation: Generation): Token {
+  if (text.length > maxTokenLength) {
+    throw new HubError('token_malformed', `The token has more than ${maxTokenLength} characters.`, { generation })
+  }
+  if (!compactJws.test(text)) {
+    throw malformed('is not a signed JWT: three parts in base64url with dots between them', generation)
+  }
+  try {
+    const header = decodeProtectedHeader(text)
+    return { text, header, generation: isAccessToken(header.typ) ? '1.0' : '0.x' }
+  } catch {
+    // Without the cause: a parser's message quotes what it could not read.
+    throw malformed('has a header that is not a JSON object in base64url', generation)
+  }
+}
+
+const isAccessToken = (typ: unknown): boolean => typeof typ === 'string' && /^(application\/)?at\+jwt$/i.test(typ)
+
+/** The `iss` that a token claims to have: good for choosing the key that then proves it. @throws HubError `token_malformed` */
+export function readIssuer(token: Token): unknown {
+  try {
+    return decodeJwt(token.text).iss
+  } catch {
+    throw malformed('has claims that are not a JSON object in base64url', token.generation)
+  }
+}
+
+/**
+ * Verifies a token's signature and gives its claims, themselves unchecked. `bearers` says whose keys these are.
+ * @throws HubError `token_algorithm`, `token_key_unknown`, `token_keys_unreachable`, `token_signature`, `token_malformed`
+ */
+export async function verifyToken(token: Token, keys: Keys, bearers: string): Promise<Claims> {
+  const { header, generation } = token
+  const algorithms = [...keys.algorithms]
+  if (typeof header.alg !== 'string' || !algorithms.includes(header.alg)) {
+    throw new HubError(
+      'token_algorithm',
+      `The token's alg is ${quote(header.alg)}; this hub verifies ${bearers} with ${algorithms.join(', ')}.`,
+      { generation },
+    )
+  }
+  let refusal: HubError | undefined
+  for (const key of await findKeys(token, keys)) {
+    try {
+      const { payload } = await compactVerify(token.text, key, { algorithms })
+      return parseClaims(payload, generation)
+    } catch (error) {
+      refusal ??= describeFailure(error, token, bearers)
+    }
+  }
+  throw refusal ?? unusableKey(generation)
+}
+
+async function findKeys({ header, generation }: Token, keys: Keys) {
+  try {
+    return await keys.find(header)
+  } catch (cause) {
+    throw cause instanceof HubError
+      ? new HubError(cause.code, cause.message, { generation, cause })
+      : unusableKey(generation, cause)
+  }
+}
+
+function parseClaims(payload: Uint8Array, generation: Generation): Claims {
+  let claims: unknown
+  try {
+    claims = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload))
+  } catch {
+    throw malformed('has claims that are not JSON in UTF-8', generation)
+  }
+  if (isClaims(claims)) return claims
+  throw malformed('has claims that are not a JSON object', generation)
+}
+
+/** Each failure of a verification under one of the hub's own codes. */
+function describeFailure(error: unknown, { generation }: Token, bearers: string): HubError {
+  if (error instanceof HubError) return error
+  if (error instanceof errors.JWSSignatureVerificationFailed) {
+    return new HubError(
+      'token_signature',
+      `The token's signature does not fit the key with which this hub verifies ${bearers}: it was signed with another key, or altered.`,
+      { generation, cause: error },
+    )
+  }
+  if (error instanceof errors.JOSENotSupported) {
+    return malformed('demands an extension (crit) that this hub does not know', generation, error)
+  }
+  if (error instanceof errors.JWSInvalid) {
+    return malformed(`breaks a rule of signed JWTs: ${error.message}`, generation, error)
+  }
+  return unusableKey(generation, error)
+}
+
+/**
+ * Checks `exp` and `nbf` against `now`, in milliseconds; both may have fractions of a second.
+ * @throws HubError `token_expired`, `token_not_yet_valid`, `token_claims`
+ */
+export function checkTimes(claims: Claims, generation: Generation, now: number): void {
+  const expiresAt = readTime(claims, 'exp', generation)
+  const validFrom = readTime(claims, 'nbf', generation)
+  if (expiresAt === undefined && generation === '1.0') {
+    throw new HubError('token_claims', 'The token has no exp: an access token must say when it expires.', {
+      generation,
+    })
+  }
+  if (expiresAt !== undefined && expiresAt <= now) {
+    const ago = ((now - expiresAt) / 1000).toFixed(0)
+    throw new HubError('token_expired', `The token expired at ${instant(expiresAt)} (${ago} s ago).`, { generation })
+  }
+  if (validFrom !== undefined && validFrom > now) {
+    const ahead = ((validFrom - now) / 1000).toFixed(0)
+    throw new HubError(
+      'token_not_yet_valid',
+      `The token is valid from ${instant(validFrom)} (in ${ahead} s); if that is now, compare the clocks of its issuer and of the hub.`,
+      { generation },
+    )
+  }
+}
+
+function readTime(claims: Claims, name: 'exp' | 'nbf', generation: Generation): number | undefined {
+  const seconds = claims[name]
+  if (seconds === undefined || (seconds === null && generation === '0.x')) return undefined
+  if (typeof seconds === 'number') return seconds * 1000
+  throw new HubError('token_claims', `The token's ${name} is not a number of seconds since 1970.`, { generation })
+}
+
+const instant = (ms: number): string =>
+  Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : `${(ms / 1000).toExponential()} s`
+
+const unusableKey = (generation: Generation, cause?: unknown): HubError =>
+  new HubError('token_key_unknown', "The key that the token's kid and alg select cannot be used to verify it.", {
+    generation,
+    cause,
+  })
+
+const malformed = (rule: string, generation: Generation, cause?: unknown): HubError =>
+  new HubError('token_malformed', `The token ${rule}.`, { generation, cause })

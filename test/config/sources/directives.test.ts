@@ -1,0 +1,148 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { readDirectives } from '../../../src/config/sources/directives.ts'
+
+const read = (text: string) => {
+  const { settings, ...rest } = readDirectives(text, { env: { SECRET: 'from-env' }, cwd: '/srv' })
+  return { ...rest, settings: Object.fromEntries([...settings].map(([key, { value }]) => [key, value])) }
+}
+
+describe('a directive', () => {
+  const good: readonly [text: string, settings: object][] = [
+    ['anonymous', { allow_anonymous: true }],
+    ['subscriptions', { subscriptions: true }],
+    ['demo', { demo: true }],
+    ['ui', { demo: true }],
+    ['debugger', { demo: true }],
+    ['heartbeat 15s', { heartbeat_interval: '15s' }],
+    ['write_timeout 10m', { write_timeout: '10m' }],
+    ['dispatch_timeout 0', { dispatch_timeout: '0' }],
+    ['max_request_body_size 2MiB', { max_request_body_size: '2MiB' }],
+    ['cookie_name token', { cookie_name: 'token' }],
+    [
+      'resource_identifier https://hub.example/.well-known/mercure',
+      { resource_identifier: 'https://hub.example/.well-known/mercure' },
+    ],
+    [
+      'cors_origins https://a.example https://b.example',
+      { cors_allowed_origins: ['https://a.example', 'https://b.example'] },
+    ],
+    ['publish_origins *', { publish_allowed_origins: ['*'] }],
+    ['public_urls https://hub.example', { public_urls: ['https://hub.example'] }],
+    ['transport_url redis://host/stream', { transport_url: 'redis://host/stream' }],
+    ['transport local', { transport_url: 'local://local' }],
+    ['transport bolt', { transport_url: 'bolt://mercure.db' }],
+    ['transport bolt {\n path "/data/my hub.db"\n}', { transport_url: 'bolt:///data/my%20hub.db' }],
+    [
+      'transport bolt {\n path data/x.db\n size 1000\n cleanup_frequency 0.5\n}',
+      { transport_url: 'bolt:///srv/data/x.db?size=1000&cleanup_frequency=0.5' },
+    ],
+    ['publisher_jwt {env.SECRET}', { publisher_jwt_key: 'from-env' }],
+    ['subscriber_jwt key RS256', { subscriber_jwt_key: 'key', subscriber_jwt_algorithm: 'RS256' }],
+    [
+      'publisher_jwt {file./run/secrets/key} ES256',
+      { publisher_jwt_key_file: '/run/secrets/key', publisher_jwt_algorithm: 'ES256' },
+    ],
+    ['publisher_jwks_url https://issuer.example/jwks', { publisher_jwks_url: 'https://issuer.example/jwks' }],
+    ['subscriber_jwks_url https://issuer.example/jwks', { subscriber_jwks_url: 'https://issuer.example/jwks' }],
+    ['protocol_version_compatibility 8', {}],
+    [
+      'issuer https://a.example {\n authorization_server\n publisher {\n  jwt key HS512\n }\n subscriber {\n  jwks_uri https://a.example/jwks ES256 EdDSA\n }\n}\nissuer b {\n publisher {\n  jwt {file.key.pem} ES256\n }\n}',
+      {
+        issuers: [
+          {
+            id: 'https://a.example',
+            authorization_server: true,
+            publisher: { key: 'key', algorithm: 'HS512' },
+            subscriber: { jwks_uri: 'https://a.example/jwks', algorithms: ['ES256', 'EdDSA'] },
+          },
+          { id: 'b', publisher: { key_file: 'key.pem', algorithm: 'ES256' } },
+        ],
+      },
+    ],
+    [
+      'cors_origins https://a.example\nplayground',
+      {
+        demo: true,
+        allow_anonymous: true,
+        subscriptions: true,
+        cors_allowed_origins: ['https://a.example'],
+        publish_allowed_origins: ['*'],
+      },
+    ],
+  ]
+  for (const [text, settings] of good) {
+    test(`${JSON.stringify(text)} sets keys`, () => {
+      const { compatible: _, ...found } = read(text)
+      assert.deepEqual(found, { settings, problems: [], warnings: [] })
+    })
+  }
+
+  for (const name of [
+    'name hub',
+    'topic_matcher_cache 100',
+    'topic_selector_cache 100',
+    'subscriber_list_cache_size 0',
+  ]) {
+    test(`${name} has no effect, and that is said`, () => {
+      const { settings, problems, warnings } = read(`anonymous\n${name}`)
+      assert.deepEqual({ settings, problems }, { settings: { allow_anonymous: true }, problems: [] })
+      assert.match(
+        warnings.join(),
+        new RegExp(`^MERCURE_EXTRA_DIRECTIVES, line 2: ${name.split(' ')[0]} has no effect: `),
+      )
+    })
+  }
+
+  test('of compatibility is noticed, and level 7 is not quite offered', () => {
+    assert.equal(read('anonymous').compatible, false)
+    assert.equal(read('protocol_version_compatibility 8').compatible, true)
+    const { compatible, warnings } = read('protocol_version_compatibility 7')
+    assert.equal(compatible, true)
+    assert.match(warnings.join(), /protocol_version_compatibility of 7 is taken as 8/)
+  })
+
+  const bad: readonly [text: string, line: number, sentence: RegExp][] = [
+    ['anonymous\nheart_beat 15s', 2, /^there is no directive "heart_beat"\. Did you mean "heartbeat"\?$/],
+    ['aGlkZGVuIQ==', 1, /^this is no directive\.$/],
+    ['constructor', 1, /^there is no directive "constructor"\.$/],
+    ['anonymous yes', 1, /^anonymous: takes no value: it is on when it is there\.$/],
+    ['heartbeat', 1, /^heartbeat: takes one value, not 0\.$/],
+    ['heartbeat 1s 2s', 1, /^heartbeat: takes one value, not 2\.$/],
+    ['publisher_jwt', 1, /^publisher_jwt: takes a key, in quotes if it has spaces, and an algorithm\.$/],
+    ['publisher_jwt hid den key', 1, /^publisher_jwt: takes a key, in quotes if it has spaces/],
+    ['protocol_version_compatibility 9', 1, /^protocol_version_compatibility: takes 7 or 8\.$/],
+    ['transport redis', 1, /^transport: only bolt and local can be written as a block; set MERCURE_TRANSPORT_URL/],
+    ['transport bolt {\n path a b\n}', 1, /^transport: path takes one value, not 2\.$/],
+    ['issuer', 1, /^issuer: takes one value, not 0\.$/],
+    [
+      'issuer a {\n pubisher {\n }\n}',
+      1,
+      /^issuer: line 2: there is no "pubisher" in this block; .* Did you mean "publisher"\?$/,
+    ],
+    [
+      'issuer a {\n publisher {\n  jwk x\n }\n}',
+      1,
+      /^issuer: line 3: there is no "jwk" in this block; there are jwt, jwks_uri\. Did you mean "jwt"\?$/,
+    ],
+    ['a "hidden', 1, /^line 1: a quote is not closed\.$/],
+  ]
+  for (const [text, line, sentence] of bad) {
+    test(`${JSON.stringify(text)} is refused`, () => {
+      const { problems } = read(text)
+      assert.equal(problems.length, 1)
+      assert.equal(problems[0]?.line, line)
+      assert.match(problems[0]?.message ?? '', sentence)
+      assert.doesNotMatch(JSON.stringify(problems), /hid|aGlk/)
+    })
+  }
+
+  test('that is wrong does not hide the next', () => {
+    const { problems, settings } = read('anonymos\nheartbeat\nsubscriptions')
+    assert.deepEqual(
+      problems.map(({ line }) => line),
+      [1, 2],
+    )
+    assert.deepEqual(settings, { subscriptions: true })
+  })
+})

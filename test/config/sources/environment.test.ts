@@ -1,0 +1,218 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { keys } from '../../../src/config/schema.ts'
+import { readEnvironment } from '../../../src/config/sources/environment.ts'
+import type { Environment } from '../../../src/config/sources/image.ts'
+import { load, problemsOf } from '../../support/configuration.ts'
+
+const secret = 'a-secret-of-more-than-32-bytes-for-hs256'
+const other = 'another-secret-of-more-than-32-bytes-for-hs256'
+const withKey = (env: Environment) => load({ env: { JWT_KEY: secret, ...env } })
+
+describe('a variable', () => {
+  test('of every single value is read', async () => {
+    const lists = { CORS_ALLOWED_ORIGINS: 'https://a.example https://b.example', PUBLIC_URLS: 'https://hub.example' }
+    const { config } = await withKey({
+      ...lists,
+      ADDR: ':8080',
+      DEBUG: '1',
+      LOG_FORMAT: 'text',
+      MAX_QUEUE_BYTES: '2KiB',
+    })
+    assert.deepEqual(config.corsAllowedOrigins, ['https://a.example', 'https://b.example'])
+    assert.deepEqual(config.publicOrigins, ['https://hub.example'])
+    assert.deepEqual(config.listen, { host: '', port: 8080 })
+    assert.deepEqual([config.debug, config.logFormat, config.maxQueueBytes], [true, 'text', 2048])
+  })
+
+  const words: readonly [word: string, on: boolean][] = [
+    ...['1', 't', 'T', 'true', 'TRUE', 'True'].map(word => [word, true] as [string, boolean]),
+    ...['0', 'f', 'F', 'false', 'FALSE', 'False'].map(word => [word, false] as [string, boolean]),
+  ]
+  for (const [word, on] of words) {
+    test(`DEMO=${word} turns it ${on ? 'on' : 'off'}`, async () =>
+      assert.equal((await withKey({ DEMO: word })).config.demo, on))
+  }
+
+  for (const word of ['yes', 'on', 'tRUE', '2', 'app:*']) {
+    test(`DEMO=${word} is refused by name`, async () => {
+      assert.deepEqual(await problemsOf({ env: { JWT_KEY: secret, DEMO: word } }), [
+        `demo (environment variable DEMO): "${word}" is neither true nor false; write true or false.`,
+      ])
+    })
+  }
+
+  test('of what only a file can hold is not passed over in silence', async () => {
+    const { warnings } = await withKey({ ISSUERS: 'https://a.example', RECENT: '3' })
+    assert.deepEqual(warnings.toSorted(), [
+      'ISSUERS has no effect: issuers can only be set in a file.',
+      'RECENT has no effect: recent can only be set in a file.',
+    ])
+  })
+
+  test('of the 0.x hub that has gone is not passed over in silence', async () => {
+    const { warnings } = await withKey({ ACME_HOSTS: 'a.example', TCSZ: '100' })
+    assert.equal(warnings.length, 2)
+    assert.match(warnings[0]!, /^ACME_HOSTS has no effect: certificates are not fetched by this hub/)
+    assert.match(warnings[1]!, /^TCSZ has no effect: the caches of this hub/)
+  })
+
+  test('exists for every key of a single value, in capitals', () => {
+    const env = Object.fromEntries(keys.map(key => [key.toUpperCase(), 'x']))
+    const read = Object.keys(readEnvironment(env, '/').layers.at(-1)?.values ?? {})
+    assert.deepEqual(
+      keys.filter(key => !read.includes(key)),
+      ['recent', 'issuers'],
+    )
+  })
+})
+
+describe("the reference hub's image", () => {
+  const image = {
+    MERCURE_PUBLISHER_JWT_KEY: secret,
+    MERCURE_PUBLISHER_JWT_ALG: 'HS256',
+    MERCURE_SUBSCRIBER_JWT_KEY: other,
+    SERVER_NAME: ':80',
+  }
+  const publisher = { key: secret, algorithm: 'HS256' }
+  const subscriber = { key: other, algorithm: 'HS256' }
+
+  test('of 0.x: its keys are those of 0.x tokens', async () => {
+    const { config, warnings, sources } = await load({
+      env: { ...image, MERCURE_TRANSPORT_URL: 'local://local?size=9' },
+    })
+    assert.deepEqual(config.keys, { publisher, subscriber })
+    assert.deepEqual(
+      [config.issuers, config.listen, config.transportUrl.href, warnings],
+      [[], { host: '', port: 80 }, 'local://local?size=9', []],
+    )
+    assert.equal(sources.publisher_jwt_key, 'environment variable MERCURE_PUBLISHER_JWT_KEY')
+  })
+
+  test('of 1.0: its keys are those of the trusted issuers alone', async () => {
+    const { config } = await load({ env: { ...image, MERCURE_TRUSTED_ISSUERS: 'https://a.example https://b.example' } })
+    assert.deepEqual(config.keys, { publisher: null, subscriber: null })
+    const expected = ['https://a.example', 'https://b.example'].map(id => ({
+      id,
+      authorizationServer: false,
+      publisher,
+      subscriber,
+    }))
+    assert.deepEqual(config.issuers, expected)
+  })
+
+  test('of 1.0 that is to be compatible: its keys are those of both', async () => {
+    const env = {
+      ...image,
+      MERCURE_TRUSTED_ISSUERS: 'https://a.example',
+      MERCURE_EXTRA_DIRECTIVES: 'protocol_version_compatibility 8',
+    }
+    const { config } = await load({ env })
+    assert.deepEqual(config.keys, { publisher, subscriber })
+    assert.deepEqual(
+      config.issuers.map(({ id }) => id),
+      ['https://a.example'],
+    )
+  })
+
+  test('may have more issuers in its directives', async () => {
+    const directives = 'issuer https://b.example {\n publisher {\n  jwks_uri https://b.example/jwks\n }\n}'
+    const { config } = await load({
+      env: { ...image, MERCURE_TRUSTED_ISSUERS: 'https://a.example', MERCURE_EXTRA_DIRECTIVES: directives },
+    })
+    assert.deepEqual(
+      config.issuers.map(({ id }) => id),
+      ['https://a.example', 'https://b.example'],
+    )
+  })
+
+  test('with an issuer but no key is refused', async () => {
+    const problems = await problemsOf({ env: { JWT_KEY: secret, MERCURE_TRUSTED_ISSUERS: 'https://a.example' } })
+    assert.match(
+      problems.join(),
+      /^issuers\[0\] \(environment variable MERCURE_TRUSTED_ISSUERS\): has neither publisher nor subscriber/,
+    )
+  })
+
+  test("gives way to its directives, and these to our keys' variables", async () => {
+    const { config, sources } = await load({
+      yaml: 'transport_url: local://local?size=1',
+      env: {
+        ...image,
+        MERCURE_PUBLISHER_JWT_ALG: '',
+        MERCURE_TRANSPORT_URL: 'local://local?size=2',
+        MERCURE_EXTRA_DIRECTIVES:
+          'transport_url local://local?size=3\nheartbeat 1s\ncookie_name token\npublisher_jwks_url https://a.example/jwks',
+        HEARTBEAT_INTERVAL: '2s',
+      },
+    })
+    assert.equal(config.transportUrl.href, 'local://local?size=3')
+    assert.equal(config.heartbeatIntervalMs, 2000)
+    assert.equal(config.keys.publisher !== null && 'jwksUrl' in config.keys.publisher, true)
+    assert.equal(sources.cookie_name, 'environment variable MERCURE_EXTRA_DIRECTIVES, line 3')
+  })
+
+  test('shows the line of a directive that is wrong', async () => {
+    const env = { ...image, MERCURE_EXTRA_DIRECTIVES: 'anonymous\nanonymos\nheartbeat 15' }
+    assert.deepEqual(await problemsOf({ env }), [
+      'environment variable MERCURE_EXTRA_DIRECTIVES, line 2: there is no directive "anonymos". Did you mean "anonymous"?',
+      'heartbeat_interval (environment variable MERCURE_EXTRA_DIRECTIVES, line 3): "15" has no unit. Did you mean 15s?',
+    ])
+  })
+
+  const sites: readonly [name: string, port: number, warned: boolean][] = [
+    [':80', 80, false],
+    [':8080', 8080, false],
+    [':443', 443, true],
+    ['localhost', 80, true],
+    ['hub.example, www.hub.example', 80, true],
+    ['hub.example:8080', 8080, false],
+    ['http://hub.example', 80, false],
+    ['http://hub.example:8080/path', 8080, false],
+    ['http://[::1]:8080', 8080, false],
+    ['https://hub.example', 80, true],
+    ['https://hub.example:8443', 8443, true],
+  ]
+  for (const [name, port, warned] of sites) {
+    test(`SERVER_NAME=${name} is port ${port}${warned ? ', with a warning that TLS is missing' : ''}`, async () => {
+      const { config, warnings } = await load({ yaml: 'addr: 127.0.0.1:3000', env: { ...image, SERVER_NAME: name } })
+      assert.deepEqual(config.listen, { host: '', port })
+      assert.equal(warnings.length, warned ? 1 : 0)
+      if (warned) assert.match(warnings[0]!, /^SERVER_NAME asks for HTTPS, but this hub fetches no certificates/)
+    })
+  }
+
+  test('has TLS where there is a certificate', async () => {
+    const env = { ...image, SERVER_NAME: 'hub.example', CERT_FILE: 'pem', KEY_FILE: 'pem' }
+    const { config, warnings } = await load({ env, files: { pem: 'x' } })
+    assert.deepEqual([config.listen.port, warnings], [443, []])
+  })
+
+  test('leaves the port to ADDR', async () => {
+    const { config, warnings } = await load({ env: { ...image, SERVER_NAME: 'hub.example', ADDR: ':3000' } })
+    assert.deepEqual([config.listen.port, warnings], [3000, []])
+  })
+
+  test('is more than this hub is', async () => {
+    const { warnings } = await load({ env: { ...image, GLOBAL_OPTIONS: 'debug', MERCURE_LICENSE: 'x' } })
+    assert.deepEqual(warnings, [
+      'GLOBAL_OPTIONS has no effect: this hub is not a part of Caddy.',
+      'license is not needed: every transport is free.',
+    ])
+  })
+
+  test('has near misses noticed, and the variables of applications left alone', async () => {
+    const { warnings } = await load({
+      env: {
+        ...image,
+        MERCURE_TRANSPORT_URI: 'x',
+        MERCURE_URL: 'https://a.example',
+        MERCURE_PUBLIC_URL: 'https://a.example',
+        MERCURE_JWT_SECRET: 'x',
+      },
+    })
+    assert.deepEqual(warnings, [
+      'MERCURE_TRANSPORT_URI has no effect: there is no such variable. Did you mean "MERCURE_TRANSPORT_URL"?',
+    ])
+  })
+})
