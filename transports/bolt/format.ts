@@ -54,7 +54,7 @@ export async function checkFormat(path: string): Promise<FileFormat> {
     const { code, message } = cause as NodeJS.ErrnoException
     if (code === 'ENOENT') return empty
     if (code === 'EISDIR') throw foreign(path, 'a directory: name a file in it')
-    throw new HubError('configuration_invalid', `transport_url, bolt: ${path} cannot be read: ${message}.`, { cause })
+    throw new HubError('configuration_invalid', `The file ${path} cannot be read: ${message}.`, { cause })
   }
 }
 
@@ -62,7 +62,7 @@ const empty: FileFormat = { isEmpty: true, bytes: 0, expectedBytes: 0 }
 
 /** A file that is no log of this program's. `what` is the rest of "FILE is …". */
 export const foreign = (path: string, what: string): HubError =>
-  new HubError('configuration_invalid', `transport_url, bolt: ${path} is ${what}. It was not touched.`)
+  new HubError('configuration_invalid', `The file ${path} is ${what}. It was not touched.`)
 
 async function readExpectedBytes(file: FileHandle, path: string): Promise<number> {
   const first = await readMeta(file, 0)

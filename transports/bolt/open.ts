@@ -33,7 +33,9 @@ export async function openLog(path: string, bucket: string, { readOnly = false }
 
 async function openToRead(path: string, bucket: string): Promise<LogFile> {
   const { isEmpty, bytes, expectedBytes } = await checkFormat(path)
-  if (isEmpty) throw foreign(path, 'empty or not there')
+  if (isEmpty) {
+    throw new HubError('configuration_invalid', `There is no log in ${path}: the file is empty, or it is not there.`)
+  }
   if (bytes < expectedBytes) throw foreign(path, 'cut short, or is being written just now: try again')
   return await openFile(path, bucket, true, () => {})
 }
