@@ -40,6 +40,11 @@ function runPinned(programArguments) {
   const child = spawn(node, programArguments, { cwd: root, stdio: 'inherit' })
   child.on('error', error => fail(`${node} cannot be started: ${error.message}`))
   for (const signal of ['SIGTERM', 'SIGHUP', 'SIGINT']) process.on(signal, () => child.kill(signal))
+  // npm runs this in a shell, which dies of a signal and does not pass it on: an orphan has been told to stop.
+  const parent = process.ppid
+  setInterval(() => {
+    if (process.ppid !== parent) child.kill('SIGTERM')
+  }, 250).unref()
   child.on('exit', (code, signal) => process.exit(code ?? 128 + (constants.signals[signal] ?? 0)))
 }
 

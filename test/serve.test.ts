@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -96,6 +97,20 @@ suite('a hub in a process of its own', { concurrency: 4 }, () => {
       await assertStopsBy(signal, hub)
       assert.deepEqual(hub.messages.slice(-1), ['stopped'])
     }
+  })
+
+  test('scripts/run.mjs ends the hub when it is orphaned: the shell of npm passes no signal on', async () => {
+    // With something to do afterwards the shell stays, as npm's does.
+    const command = `"${process.execPath}" scripts/run.mjs src/main.ts; true`
+    const env = { ...process.env, ADDR: '127.0.0.1:0' }
+    const shell = spawn('sh', ['-c', command], { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
+    let output = ''
+    for await (const text of shell.stdout.setEncoding('utf8')) {
+      if (!output.includes('listening on') && (output + text).includes('listening on')) shell.kill('SIGTERM')
+      output += text
+    }
+    // The pipe ends when the last process that holds it has: nothing is left behind.
+    assert.match(output, /stopped/)
   })
 
   test('a second one on the same port: 1, a sentence, no stack; the first goes on', async () => {

@@ -86,11 +86,11 @@ export class HubRequest implements AuthenticationRequest {
     return this.path === hubPath && this.method !== 'POST'
   }
 
-  /** Every value of a header as it was sent; HTTP/2 requests hold a repeated one as a list, where it may be repeated at all. */
+  /** Every value of a header as it was sent: Node joins repeated ones, or keeps the first. */
   header(name: string): readonly string[] {
     if (this.#incoming instanceof IncomingMessage) return this.#incoming.headersDistinct[name] ?? []
-    const value = this.#incoming.headers[name]
-    return value === undefined ? [] : Array.isArray(value) ? value : [value]
+    const { rawHeaders } = this.#incoming
+    return rawHeaders.filter((_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === name)
   }
 
   /** The grant of this request's token; `null`: it brings none. @throws HubError for a token that is not accepted */

@@ -45,6 +45,8 @@ const checkIntervalMs = 500
 const closingIntervalMs = 50
 /** While closing, how long the other side of an ended connection has to end it, too. */
 const lingerMs = 1000
+/** Longer than proxies and load balancers keep idle connections (60 s): the one in front must be the one that closes. */
+const keepAliveMs = 75_000
 /** Room for a token of 64 KiB, or 1,000 topics in a URL; Node's default is 16 KiB. */
 const maxHeadBytes = 256 * 1024
 /** A session of HTTP/2 in which nothing has happened for so long takes no new streams, and ends with its last one. */
@@ -75,6 +77,7 @@ async function createServer({ listener, tls, readTimeoutMs, readHeaderTimeoutMs 
     requestTimeout: readTimeoutMs,
     // Node wants the part to be no longer than the whole.
     headersTimeout: readTimeoutMs === 0 ? readHeaderTimeoutMs : Math.min(readHeaderTimeoutMs, readTimeoutMs),
+    keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: checkIntervalMs,
     maxHeaderSize: maxHeadBytes,
     noDelay: true,

@@ -31,7 +31,7 @@ async function startHub(): Promise<number> {
 
 function startFloor(): Promise<number> {
   const streams = new Set<ServerResponse>()
-  const server = createServer((request, response) => {
+  const server = createServer({ keepAliveTimeout: 75_000 }, (request, response) => {
     if (request.method === 'GET') {
       response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write(':\n')
       streams.add(response)

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import type { ErrorCode } from '../../src/errors.ts'
 import type { Generation } from '../../src/protocol/generation.ts'
-import type { EventStream } from '../support/event-stream.ts'
 import { startHub, type TestHub } from '../support/hub.ts'
+import { marker, receivedBy } from '../support/marker.ts'
 import { assertRefused, assertSecured } from '../support/refusal.ts'
 import { signAccessToken, signToken, subscriberToken, testIssuer } from '../support/token.ts'
 
@@ -77,22 +77,6 @@ const bodyOf = (fields: Record<string, string | string[]>): string => {
   for (const [name, value] of Object.entries(fields)) for (const one of [value].flat()) body.append(name, one)
   return body.toString()
 }
-
-/** What each stream has received up to an update that this publishes to `marker`, to which all of them subscribe. */
-async function receivedBy(...streams: EventStream[]): Promise<{ id: string | undefined; data: string }[][]> {
-  const last = await hub.publish({ topic: marker })
-  return await Promise.all(
-    streams.map(async stream => {
-      const received: { id: string | undefined; data: string }[] = []
-      for (;;) {
-        const [event] = await stream.take()
-        if (event?.id === last) return received
-        received.push({ id: event?.id, data: event?.data ?? '' })
-      }
-    }),
-  )
-}
-const marker = 'https://example.com/marker'
 
 suite('the first thing that is wrong is the one that is named', () => {
   /** Everything behind the topic is wrong: `retry` and the rest. */
@@ -349,7 +333,7 @@ suite('fields', () => {
         const query = `topic=${mine}&topic=${marker}`
         const [anybody, somebody] = [await hub.subscribe(query), await hub.subscribe(query, { headers })]
         const id = await idOf(await post({ token: tokens[generation].wide, body: `topic=${mine}&${field}` }))
-        const received = (await receivedBy(anybody, somebody)).map(events => events.map(event => event.id))
+        const received = (await receivedBy(hub, anybody, somebody)).map(events => events.map(event => event.id))
         assert.deepEqual(received, [isPrivate ? [] : [id], [id]])
         anybody.close()
         somebody.close()
@@ -371,7 +355,7 @@ suite('fields', () => {
     await assertRefused(await post({ token, body: '', search }), 400, 'topic_missing')
     const stream = await hub.subscribe(`topic=${mine}&topic=${theirs}&topic=${marker}`)
     const id = await idOf(await post({ token, body: `topic=${mine}`, search }))
-    assert.deepEqual(await receivedBy(stream), [[{ id, data: '' }]])
+    assert.deepEqual(await receivedBy(hub, stream), [[{ id, event: undefined, data: '' }]])
     stream.close()
   })
 
@@ -410,7 +394,7 @@ suite('what was stored', () => {
       const body = bodyOf({ topic: [mine, theirs, mine], data: 'x\r\ny' })
       const id = await idOf(await post({ token: tokens[generation].wide, body }))
       const streams = [canonical, alternate, both]
-      assert.deepEqual(await receivedBy(...streams), Array(3).fill([{ id, data: 'x\ny' }]))
+      assert.deepEqual(await receivedBy(hub, ...streams), Array(3).fill([{ id, event: undefined, data: 'x\ny' }]))
       for (const stream of streams) stream.close()
     })
   }

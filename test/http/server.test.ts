@@ -387,6 +387,12 @@ suite('addresses', () => {
     })
   }
 
+  test('an idle connection is kept longer than those in front of the hub keep theirs', async () => {
+    await using hub = await startHub()
+    const response = await hub.fetch('/healthz')
+    assert.match(response.headers.get('keep-alive') ?? '', /^timeout=(?!60$)[6-9]\d$/)
+  })
+
   test('figures on an address of their own', async () => {
     await using hub = await startHub({ metrics_enabled: true, metrics_addr: '127.0.0.1:0' })
     const answer = await fetch(hub.running.metricsUrl!)

@@ -140,6 +140,9 @@ export function parseKeySetUrl(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || !/^(https?|file):$/.test(url.protocol))
     throw invalid('must be an https:, http: or file: URL.')
+  if (url.protocol === 'file:' && !/^file:\/\/[^/]*\//i.test(text)) {
+    throw invalid('a file: URL is absolute: write file:///path/to/jwks.json.')
+  }
   if (url.username !== '' || url.password !== '') throw invalid('must not hold a user and password.')
   if (url.protocol === 'file:' && url.host !== '')
     throw invalid('a file: URL names no host: write file:///path/to/jwks.json.')
