@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
 import { checkCommand } from './cli/check.ts'
+import { historyCommand } from './cli/history.ts'
 import { serveCommand } from './cli/serve.ts'
 import { tokenCommand } from './cli/token.ts'
 import { HubError } from './errors.ts'
@@ -16,6 +17,7 @@ const program = new Command('talaria')
   .addCommand(serveCommand(), { isDefault: true })
   .addCommand(checkCommand())
   .addCommand(tokenCommand())
+  .addCommand(historyCommand())
 
 try {
   await program.parseAsync()

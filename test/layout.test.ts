@@ -55,6 +55,11 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
     ],
   },
   {
+    // Reads and fills a log without a hub.
+    room: /^src\/cli\/history\.ts$/,
+    mayImport: [/^src\/(cli|config)\//, /^src\/errors\.ts$/, /^transports\/index\.ts$/],
+  },
+  {
     room: /^src\/cli\//,
     mayImport: [/^src\/(cli|config|protocol)\//, /^src\/(errors|log|serve)\.ts$/, /^src\/http\/tokens\/signing\.ts$/],
   },

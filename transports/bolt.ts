@@ -79,10 +79,13 @@ class BoltTransport implements Transport {
   readonly #file: LogFile
   readonly #writer: Writer
   #deliver: ((entry: LogEntry, live: boolean) => void) | undefined
+  /** The number of the newest entry that was delivered: history ends there, and live begins. */
+  #delivered: number
 
   constructor(file: LogFile, bounds: RetentionBounds, log: TransportLog) {
     this.#file = file
-    this.#writer = new Writer(file, new Retention(file, bounds), entry => this.#deliver?.(entry, true), log)
+    this.#delivered = file.last
+    this.#writer = new Writer(file, new Retention(file, bounds), entry => this.#deliverLive(entry), log)
   }
 
   async start({ backfill }: { backfill: number }, deliver: (entry: LogEntry, live: boolean) => void): Promise<void> {
@@ -94,6 +97,11 @@ class BoltTransport implements Transport {
     this.#writer.trim()
   }
 
+  #deliverLive(entry: LogEntry): void {
+    this.#delivered++
+    this.#deliver?.(entry, true)
+  }
+
   publish(update: Update): Promise<void> {
     return this.#writer.publish(update)
   }
@@ -102,10 +110,10 @@ class BoltTransport implements Transport {
     from: HistoryStart,
     { topics, signal }: { topics?: ReadonlySet<string>; signal: AbortSignal },
   ): Promise<History> {
-    const { first, last } = this.#file
-    const mark = from === 'earliest' ? first - 1 : this.#find(from)
+    const upTo = this.#delivered
+    const mark = from === 'earliest' ? this.#file.first - 1 : this.#find(from)
     const position = mark === undefined || from === 'earliest' ? {} : { position: positionOf(mark) }
-    const pages = readPages(this.#file, { after: mark ?? last, upTo: last, topics }, signal)
+    const pages = readPages(this.#file, { after: mark ?? upTo, upTo, topics }, signal)
     return { found: mark !== undefined, ...position, pages }
   }
 

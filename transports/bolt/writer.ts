@@ -16,6 +16,15 @@ interface Publish extends NewEntry {
   reject(error: HubError): void
 }
 
+/** A group that is on disk. */
+interface Stored {
+  readonly group: readonly Publish[]
+  /** The number of its first entry. */
+  readonly first: number
+  /** Of each, whether an older entry has its id. */
+  readonly reused: readonly boolean[]
+}
+
 /** What one commit takes of the updates that wait. */
 const groupBounds = { entries: 1024, bytes: 8 << 20 }
 /** A file that could not be written is tried again after this time; what is published before is refused at once. */
@@ -93,15 +102,29 @@ export class Writer {
   async #run(): Promise<void> {
     // What else is published in this turn goes into the same commit.
     await nextTurn()
+    let stored: Stored | undefined
     while (this.#queue.length > 0 || this.#trimming || this.#probe !== undefined) {
-      const group = this.#takeGroup()
-      if (this.#retention.isDue(group.length)) this.#trimming = !this.#closed
-      const removed = this.#trimming ? this.#takeRemovals(group) : []
-      if (group.length > 0 || removed.length > 0) await this.#commit(group, removed)
-      else if (this.#probe !== undefined) await this.#tryRoom()
+      const step = this.#begin()
+      if (stored !== undefined) {
+        // LMDB's thread sets out at the end of the turn: the disk works while publishers are answered.
+        await nextTurn()
+        this.#answer(stored)
+      }
+      stored = await step
     }
+    if (stored !== undefined) this.#answer(stored)
     this.#running = undefined
     this.#scheduleExpiry()
+  }
+
+  /** Starts the next thing to do. */
+  async #begin(): Promise<Stored | undefined> {
+    const group = this.#takeGroup()
+    if (this.#retention.isDue(group.length)) this.#trimming = !this.#closed
+    const removed = this.#trimming ? this.#takeRemovals(group) : []
+    if (group.length > 0 || removed.length > 0) return await this.#commit(group, removed)
+    if (this.#probe !== undefined) await this.#tryRoom()
+    return undefined
   }
 
   #takeGroup(): Publish[] {
@@ -132,18 +155,22 @@ export class Writer {
     }
   }
 
-  async #commit(group: readonly Publish[], removed: readonly Removal[]): Promise<void> {
+  async #commit(group: readonly Publish[], removed: readonly Removal[]): Promise<Stored | undefined> {
     const first = this.#file.last + 1
-    let reused: readonly boolean[]
     try {
-      reused = await this.#file.commit(group, removed)
+      const reused = await this.#file.commit(group, removed)
+      if (group.length > 0) this.#recovered()
+      return { group, first, reused }
     } catch (error) {
       await this.#failed(error, bytesOf(group))
       // What has queued up meanwhile would fail the same way.
       for (const { reject } of [...group, ...this.#queue.splice(0)]) reject(notStored(error))
-      return
+      return undefined
     }
-    if (group.length > 0) this.#recovered()
+  }
+
+  /** Delivers what is on disk, and tells its publishers. */
+  #answer({ group, first, reused }: Stored): void {
     group.forEach(({ update, event, resolve }, i) => {
       this.#deliver({ position: positionOf(first + i), update, event, reused: reused[i]! })
       resolve()
