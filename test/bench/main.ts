@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { publisherToken } from '../support/token.ts'
+import { benchBolt } from './bolt.ts'
 import { openStreams, publishToAll } from './load.ts'
 
 // Figures of the hub beside a floor, in one run on one machine: absolute ones drift with the machine, the ratios are what to compare.
@@ -73,3 +74,5 @@ console.log(
   'µs/delivery: processor time of the server. Floor: Node writing ready bytes to each socket, once per update.',
 )
 console.table(rows)
+console.log('The log on disk, bolt://: every publish is durable before its answer.')
+console.table(await benchBolt())
