@@ -1,4 +1,4 @@
-import { openTransport } from '../transports/index.ts'
+import { checkTransportUrl, openTransport } from '../transports/index.ts'
 import type { Config } from './config/config.ts'
 import { redactDsn } from './config/dsn.ts'
 import type { Address } from './config/values/address.ts'
@@ -10,7 +10,7 @@ import { createMetricsApp } from './http/metrics.ts'
 import { compileOrigins } from './http/origin.ts'
 import { openServer } from './http/server.ts'
 import { TimerWheel } from './http/timer-wheel.ts'
-import { createAuthenticator } from './http/tokens/authenticate.ts'
+import { type Authenticator, createAuthenticator } from './http/tokens/authenticate.ts'
 import type { KeySource } from './http/tokens/keys.ts'
 import { Hub, type HubObserver } from './hub/hub.ts'
 import type { Subscriber } from './hub/subscriber.ts'
@@ -35,21 +35,7 @@ export interface RunningHub {
  */
 export async function serve(config: Config, log: Log, openLog: OpenTransport = openTransport): Promise<RunningHub> {
   const compileFor = createCompilers()
-  const authenticator = createAuthenticator({
-    legacy: { publisher: keySource(config.keys.publisher), subscriber: keySource(config.keys.subscriber) },
-    issuers: config.issuers.map(({ id, publisher, subscriber }) => ({
-      id,
-      publisher: keySource(publisher),
-      subscriber: keySource(subscriber),
-    })),
-    protocol: config.protocol,
-    cookieNames: config.cookieNames,
-    publishAllowedOrigins: config.publishAllowedOrigins,
-    resourceIdentifier: config.resourceIdentifier ?? undefined,
-    compileFor,
-    log,
-  })
-
+  const authenticator = buildAuthenticator(config, compileFor, log)
   const transport = await openLog(config.transportUrl, { log })
   const metrics = createMetrics({ recentBytes: () => hub.recentBytes })
   const hub = new Hub({
@@ -120,6 +106,32 @@ export async function serve(config: Config, log: Log, openLog: OpenTransport = o
     if (config.metrics === 'main') return `${hubUrl}/metrics`
     return `${await open('metrics_addr', createMetricsApp({ hub, metrics, log }), config.metrics, null)}/metrics`
   }
+}
+
+/**
+ * Finds what only shows when the parts are built: key files that cannot be read, options that a transport does not have.
+ * Nothing is opened. @throws HubError `configuration_invalid`
+ */
+export async function checkParts(config: Config, log: Log): Promise<void> {
+  buildAuthenticator(config, createCompilers(), log)
+  await checkTransportUrl(config.transportUrl)
+}
+
+function buildAuthenticator(config: Config, compileFor: AppOptions['compileFor'], log: Log): Authenticator {
+  return createAuthenticator({
+    legacy: { publisher: keySource(config.keys.publisher), subscriber: keySource(config.keys.subscriber) },
+    issuers: config.issuers.map(({ id, publisher, subscriber }) => ({
+      id,
+      publisher: keySource(publisher),
+      subscriber: keySource(subscriber),
+    })),
+    protocol: config.protocol,
+    cookieNames: config.cookieNames,
+    publishAllowedOrigins: config.publishAllowedOrigins,
+    resourceIdentifier: config.resourceIdentifier ?? undefined,
+    compileFor,
+    log,
+  })
 }
 
 const keySource = (verifier: Verifier | null): KeySource | undefined =>

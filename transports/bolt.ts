@@ -23,6 +23,8 @@ export const open: OpenTransport = async (url, { log }) => {
   return new BoltTransport(await openLog(path, bucket), bounds, log)
 }
 
+export const checkUrl = (url: URL): void => void readLocation(url)
+
 /** The same log without a hub; a hub may be writing it unless it is to be `writable` here. The URL's bounds are not kept. */
 export async function openArchive(url: URL, { writable }: { writable: boolean }): Promise<BoltArchive> {
   const { path, bucket } = readLocation(url)

@@ -4,6 +4,8 @@ import type { LogEntry, OpenTransport, Transport, TransportContext } from '../sr
 /** What a transport's file exports. */
 interface TransportModule {
   readonly open: OpenTransport
+  /** Reads the URL as `open` would, and opens nothing. @throws HubError `configuration_invalid` */
+  readonly checkUrl: (url: URL) => void
   /** For a transport that knows more of its log than the port tells. */
   readonly openArchive?: (url: URL, options: { writable: boolean }) => Promise<Archive>
 }
@@ -18,6 +20,12 @@ const transports: Readonly<Record<string, () => Promise<TransportModule>>> = {
 export async function openTransport(url: URL, context: TransportContext): Promise<Transport> {
   const { open } = await load(url)
   return await open(url, context)
+}
+
+/** @throws HubError `configuration_invalid` as `openTransport` would for this URL; nothing is opened */
+export async function checkTransportUrl(url: URL): Promise<void> {
+  const { checkUrl } = await load(url)
+  checkUrl(url)
 }
 
 /** A log to look through, without a hub. */

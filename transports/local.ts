@@ -7,10 +7,12 @@ import type { LogEntry, OpenTransport, Transport } from '../src/transport.ts'
  * `local://local?size=N`: a log that is not stored. Updates live as long as the process, and only the newest `size` of them (default:
  * none) can be replayed, from the hub's window.
  */
-export const open: OpenTransport = async url => {
-  const { size = 0 } = readOptions(url, { size: 'count' })
-  return new LocalTransport(size)
-}
+export const open: OpenTransport = async url => new LocalTransport(readSize(url))
+
+export const checkUrl = (url: URL): void => void readSize(url)
+
+/** @throws HubError `configuration_invalid` */
+const readSize = (url: URL): number => readOptions(url, { size: 'count' }).size ?? 0
 
 class LocalTransport implements Transport {
   readonly recentEntries: number

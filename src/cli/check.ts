@@ -3,6 +3,9 @@ import { Command } from 'commander'
 import { type Loaded, loadConfig } from '../config/load.ts'
 import { ConfigurationError } from '../config/problem.ts'
 import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
+import { HubError } from '../errors.ts'
+import { createLog } from '../log.ts'
+import { checkParts } from '../serve.ts'
 import { explain } from './explain.ts'
 
 /** `talaria check`: validates a configuration and says what it means. Takes the flags of `serve`, too. */
@@ -13,10 +16,13 @@ export function checkCommand(): Command {
     const json = command.opts().json === true
     try {
       const loaded = await loadConfig({ flags: readFlags(command) })
+      await checkParts(loaded.config, createLog({ format: 'text', debug: false }))
       process.stdout.write(json ? asJson({ valid: true, ...facts(loaded) }) : asText(loaded))
     } catch (error) {
-      if (!json || !(error instanceof ConfigurationError)) throw error
-      process.stdout.write(asJson({ valid: false, problems: error.problems }))
+      if (!json || !(error instanceof HubError)) throw error
+      const problems =
+        error instanceof ConfigurationError ? error.problems : [{ key: null, where: null, message: error.message }]
+      process.stdout.write(asJson({ valid: false, problems }))
       process.exitCode = 1
     }
   })

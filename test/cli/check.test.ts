@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -43,7 +43,7 @@ describe('talaria check', () => {
       'addr: 127.0.0.1:3000',
       `jwt_key: ${secret}`,
       'publisher_jwks_url: https://issuer.example/jwks?token=hidden',
-      'transport_url: redis://user:hidden@cache.example:6379/stream?password=hidden',
+      'transport_url: bolt://updates.db?size=10',
       'cors_allowed_origins: [https://app.example]',
       'publish_allowed_origins: [https://app.example]',
       'public_urls: [https://hub.example]',
@@ -60,7 +60,7 @@ describe('talaria check', () => {
     for (const sentence of [
       'Listens on 127.0.0.1:3000, for this machine only, plain HTTP.',
       'Answers for https://hub.example alone.',
-      'redis://user:***@cache.example:6379/stream?password=***: shared by all hubs that have the same URL.',
+      'bolt://updates.db?size=10: a file of this hub alone.',
       'Publishers: the keys of https://issuer.example/jwks, with RS256',
       'Subscribers: HS256, a secret of 45 bytes.',
       'Of https://issuer.example, named in the metadata as authorization server: Publishers: HS512, a secret of 45 bytes. Subscribers: refused.',
@@ -77,6 +77,25 @@ describe('talaria check', () => {
       assert.ok(sentences.includes(sentence), `${sentence}\nis not in\n${out}`)
     }
     assert.doesNotMatch(out, /hidden/)
+  })
+
+  test('finds what only the parts know, as a start would, and opens nothing', async () => {
+    const missing = `subscriber_jwks_url: file://${join(directory, 'none.json')}`
+    for (const [line, sentence] of [
+      [
+        'transport_url: local://local?sise=5',
+        /^transport_url, local: there is no option "sise"\. Did you mean "size"\?/,
+      ],
+      ['transport_url: bolt://updates.db?size=-1', /^transport_url, bolt: size: "-1" is not a whole number/],
+      ['transport_url: kafka://user:hidden@host/?topic=t', /^transport_url: this version has no kafka:\/\/ transport/],
+      [missing, /^subscriber_jwt_key: the JWK Set cannot be used: ENOENT/],
+    ] as const) {
+      const { code, out, err } = await check(`jwt_key: ${secret}\n${line}`)
+      assert.deepEqual({ code, out }, { code: 1, out: '' })
+      assert.match(err, sentence)
+      assert.doesNotMatch(err, /hidden/)
+    }
+    assert.ok(!(await readdir(directory)).includes('updates.db'))
   })
 
   test('reads the file of --config and the flags of serve, and says what they override', async () => {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 
 import type { EventSourceMessage } from 'eventsource-parser'
-import type { Generation } from '../../src/protocol/generation.ts'
-import { Connection } from '../support/connection.ts'
-import type { EventStream } from '../support/event-stream.ts'
-import { startHub, type TestHub } from '../support/hub.ts'
-import { publisherToken, signAccessToken, subscriberToken, testIssuer } from '../support/token.ts'
+import type { Generation } from '../../../src/protocol/generation.ts'
+import { Connection } from '../../support/connection.ts'
+import type { EventStream } from '../../support/event-stream.ts'
+import { startHub, type TestHub } from '../../support/hub.ts'
+import { publisherToken, signAccessToken, subscriberToken, testIssuer } from '../../support/token.ts'
 
 /** What a field may be made to hold: percent-encoded, and the text that it stands for where it is UTF-8 at all. */
 const poisons: readonly { readonly name: string; readonly encoded: string; readonly text: string | null }[] = [
@@ -211,7 +211,7 @@ suite('announcing a subscription', () => {
   }
 })
 
-test('what was refused or accepted has put no token and no control character into the log', async () => {
+test('what was refused or accepted has put no token into the log', async () => {
   for (const line of hub.logs) {
     const text = JSON.stringify(line)
     for (const token of Object.values(tokens)) assert.ok(!text.includes(token.split('.')[2]!), text)
