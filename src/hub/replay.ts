@@ -142,7 +142,7 @@ function replayWindow(subscriber: Subscriber, from: number, recent: Recent): Pla
   return { window, position }
 }
 
-/** For a reader that the window has overtaken. `undefined`: there is no log, and what it missed is gone. */
+/** For a reader that the window has overtaken. `undefined`: there is no log, or none that goes back so far, and what it missed is gone. */
 async function returnToLog(
   subscriber: Subscriber,
   { position }: Place,
@@ -150,7 +150,9 @@ async function returnToLog(
   signal: AbortSignal,
 ): Promise<History | undefined> {
   if (history === undefined) return undefined
-  return await history(position === undefined ? earliest : { position }, { ...hint(subscriber.matchers), signal })
+  const from = position === undefined ? earliest : { position }
+  const log = await history(from, { ...hint(subscriber.matchers), signal })
+  return log.found ? log : undefined
 }
 
 /** The topics that alone can match, where every matcher is an exact one. */
