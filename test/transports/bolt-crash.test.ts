@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { LogDirectory } from '../support/bolt.ts'
 import { EventStream } from '../support/event-stream.ts'
-import { HubProcess } from '../support/process.ts'
+import { HubProcess, main } from '../support/process.ts'
 import { createRandom } from '../support/random.ts'
 import { publisherToken, testKey } from '../support/token.ts'
 
@@ -14,6 +15,9 @@ const dataOf = (id: string): string => `${id} `.repeat(1 + (id.length % 7) * 40)
 
 test(`SIGKILL in the middle of publishing, ${rounds} times: what was answered 200 is there, once and in order`, async () => {
   await using directory = await LogDirectory.create()
+  // A process that is killed leaves no compiled code behind: this one does, and the others start sooner.
+  const env = { NODE_COMPILE_CACHE: join(directory.path, 'compiled') }
+  execFileSync(process.execPath, [main, '--help'], { env, stdio: 'ignore' })
   const authorization = `Bearer ${await publisherToken()}`
   const random = createRandom(20)
   const sent = new Set<string>()
@@ -30,7 +34,7 @@ test(`SIGKILL in the middle of publishing, ${rounds} times: what was answered 20
         jwt_key: ${testKey}
         allow_anonymous: true
         log_format: JSON`,
-      env: { NODE_COMPILE_CACHE: join(directory.path, 'compiled') },
+      env,
     })
     const hubUrl = `${await hub.url()}/.well-known/mercure`
     const publish = async (id: string): Promise<void> => {

@@ -1,5 +1,3 @@
-import { statfs } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HubError } from '../../src/errors.ts'
 import { encodeEvent } from '../../src/protocol/event-stream.ts'
@@ -8,6 +6,7 @@ import type { LogEntry, TransportLog } from '../../src/transport.ts'
 import { encodeEntry } from './entry.ts'
 import type { LogFile, NewEntry, Removal } from './file.ts'
 import { positionOf } from './history.ts'
+import { Outage } from './outage.ts'
 import type { Retention } from './retention.ts'
 
 interface Publish extends NewEntry {
@@ -16,7 +15,7 @@ interface Publish extends NewEntry {
   reject(error: HubError): void
 }
 
-/** A group that is on disk. */
+/** A group of publishes that is on disk. */
 interface Stored {
   readonly group: readonly Publish[]
   /** The number of its first entry. */
@@ -27,8 +26,6 @@ interface Stored {
 
 /** What one commit takes of the updates that wait. */
 const groupBounds = { entries: 1024, bytes: 8 << 20 }
-/** A file that could not be written is tried again after this time; what is published before is refused at once. */
-const retryAfterMs = 1000
 
 /**
  * Stores what is published. The updates that come while a commit is under way share the next one and with it the wait for the disk, in
@@ -39,13 +36,12 @@ export class Writer {
   readonly #retention: Retention
   readonly #deliver: (entry: LogEntry) => void
   readonly #log: TransportLog
+  readonly #outage: Outage
   readonly #queue: Publish[] = []
   #running: Promise<void> | undefined
   #trimming = false
   #expiry: NodeJS.Timeout | undefined
-  /** Why a commit failed, as a sentence, when, and how much it would have stored. */
-  #failure: { readonly reason: string; readonly atMs: number; readonly bytes: number } | undefined
-  /** Waits until it is known whether as much could be stored now. */
+  /** Waits until it is known whether an outage is over. */
   #probe: PromiseWithResolvers<void> | undefined
   #closed = false
 
@@ -54,14 +50,13 @@ export class Writer {
     this.#retention = retention
     this.#deliver = deliver
     this.#log = log
+    this.#outage = new Outage(file.path, log)
   }
 
   /** Resolves when the update is on disk and delivered. Updates are stored in the order of the calls. */
   publish(update: Update): Promise<void> {
     if (this.#closed) return Promise.reject(closed())
-    if (this.#failure !== undefined && performance.now() < this.#failure.atMs + retryAfterMs) {
-      return Promise.reject(notStored())
-    }
+    if (this.#outage.isRecent) return Promise.reject(notStored())
     const event = encodeEvent(update)
     const bytes = encodeEntry(update, event, Date.now())
     return new Promise((resolve, reject) => {
@@ -79,12 +74,12 @@ export class Writer {
   /** Resolves when the file can be written. @throws HubError `transport_unavailable` with the reason */
   async ready(): Promise<void> {
     if (this.#closed) throw closed()
-    if (this.#failure === undefined) return
+    if (this.#outage.reason === undefined) return
     this.#probe ??= Promise.withResolvers()
     const { promise } = this.#probe
     this.trim()
     await promise
-    if (this.#failure !== undefined) throw new HubError('transport_unavailable', this.#failure.reason)
+    if (this.#outage.reason !== undefined) throw new HubError('transport_unavailable', this.#outage.reason)
   }
 
   /** Stores what was published before. */
@@ -123,7 +118,7 @@ export class Writer {
     if (this.#retention.isDue(group.length)) this.#trimming = !this.#closed
     const removed = this.#trimming ? this.#takeRemovals(group) : []
     if (group.length > 0 || removed.length > 0) return await this.#commit(group, removed)
-    if (this.#probe !== undefined) await this.#tryRoom()
+    if (this.#probe !== undefined) await this.#makeRoom()
     return undefined
   }
 
@@ -159,10 +154,10 @@ export class Writer {
     const first = this.#file.last + 1
     try {
       const reused = await this.#file.commit(group, removed)
-      if (group.length > 0) this.#recovered()
+      if (group.length > 0) this.#endOutage()
       return { group, first, reused }
     } catch (error) {
-      await this.#failed(error, bytesOf(group))
+      await this.#beginOutage(error, group)
       // What has queued up meanwhile would fail the same way.
       for (const { reject } of [...group, ...this.#queue.splice(0)]) reject(notStored(error))
       return undefined
@@ -177,29 +172,24 @@ export class Writer {
     })
   }
 
-  async #tryRoom(): Promise<void> {
+  async #makeRoom(): Promise<void> {
     try {
-      await this.#file.makeRoom(this.#failure?.bytes ?? 0)
-      this.#recovered()
+      await this.#file.makeRoom(this.#outage.bytes)
+      this.#endOutage()
     } catch (error) {
-      await this.#failed(error, 0)
+      await this.#beginOutage(error, [])
     }
   }
 
-  async #failed(error: unknown, bytes: number): Promise<void> {
-    const { path } = this.#file
-    const left = await statfs(dirname(path)).then(({ bavail, bsize }) => `${bavail * bsize} bytes`, messageOf)
-    const reason = `The log ${path} cannot be written (${messageOf(error)}). Left on its disk: ${left}.`
-    if (this.#failure === undefined) this.#log.error({ err: error }, `${reason} Publishers are refused until it can.`)
-    this.#failure = { reason, atMs: performance.now(), bytes: Math.max(bytes, this.#failure?.bytes ?? 0) }
+  async #beginOutage(error: unknown, group: readonly Publish[]): Promise<void> {
+    const bytes = group.reduce((sum, publish) => sum + publish.bytes.byteLength, 0)
+    await this.#outage.begin(error, bytes)
     this.#trimming = false
     this.#answerProbe()
   }
 
-  #recovered(): void {
-    if (this.#failure === undefined) return
-    this.#failure = undefined
-    this.#log.info({}, `The log ${this.#file.path} can be written again.`)
+  #endOutage(): void {
+    this.#outage.end()
     this.#answerProbe()
   }
 
@@ -222,8 +212,6 @@ export class Writer {
 
 const nothing = { removed: [], more: false }
 
-const bytesOf = (group: readonly Publish[]): number => group.reduce((sum, { bytes }) => sum + bytes.byteLength, 0)
-
 const closed = (): HubError => new HubError('transport_unavailable', 'The log is closed.')
 
 const notStored = (cause?: unknown): HubError =>
@@ -232,5 +220,3 @@ const notStored = (cause?: unknown): HubError =>
     'The update was not stored: this hub cannot write its log now. Publish it again later.',
     { cause },
   )
-
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
