@@ -10,10 +10,11 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { jwtVerify } from 'jose'
 import { loadConfig } from '../src/config/load.ts'
+import { LogDirectory } from './support/bolt.ts'
 import { openChromium } from './support/chromium.ts'
 import { curlMissing } from './support/curl.ts'
 
-// The first screen of the README, run as it stands there, but for the port: 3000 may be taken.
+// The first screen of the README, run as it stands there, but for the port, which may be taken, and the log, which is one of its own.
 const root = fileURLToPath(new URL('..', import.meta.url))
 const readme = await readFile(join(root, 'README.md'), 'utf8')
 const { config } = await loadConfig({ cwd: root, env: {} })
@@ -41,7 +42,8 @@ after(() => Promise.all([chromium.close(), stop()]))
 
 /** Runs the command of the README as a process of its own; it has started when its log says where it listens. */
 async function startHub(): Promise<{ url: string; stop: () => Promise<void> }> {
-  const env = { ...process.env, ADDR: '127.0.0.1:0' }
+  const directory = await LogDirectory.create()
+  const env = { ...process.env, ADDR: '127.0.0.1:0', TRANSPORT_URL: `bolt://${directory.file}` }
   // A process group of its own: npm, its shell and the hub end together.
   const hub = spawn('sh', ['-c', startCommand], {
     cwd: root,
@@ -53,6 +55,7 @@ async function startHub(): Promise<{ url: string; stop: () => Promise<void> }> {
   const stop = async () => {
     process.kill(-hub.pid!, 'SIGTERM')
     await closed
+    await directory[Symbol.asyncDispose]()
   }
   let log = ''
   for await (const line of createInterface(hub.stdout)) {

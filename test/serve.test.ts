@@ -5,6 +5,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
+import { LogDirectory } from './support/bolt.ts'
 import { Connection, readAnswer } from './support/connection.ts'
 import { EventStream } from './support/event-stream.ts'
 import { startHub } from './support/hub.ts'
@@ -102,7 +103,8 @@ suite('a hub in a process of its own', { concurrency: 4 }, () => {
   test('scripts/run.mjs ends the hub when it is orphaned: the shell of npm passes no signal on', async () => {
     // With something to do afterwards the shell stays, as npm's does.
     const command = `"${process.execPath}" scripts/run.mjs src/main.ts; true`
-    const env = { ...process.env, ADDR: '127.0.0.1:0' }
+    await using directory = await LogDirectory.create()
+    const env = { ...process.env, ADDR: '127.0.0.1:0', TRANSPORT_URL: `bolt://${directory.file}` }
     const shell = spawn('sh', ['-c', command], { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] })
     let output = ''
     for await (const text of shell.stdout.setEncoding('utf8')) {

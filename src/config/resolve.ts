@@ -5,8 +5,8 @@ import { resolveIssuers, resolveKeys } from './roles.ts'
 import type { Settings } from './schema.ts'
 import { clash, formatAddress } from './values/address.ts'
 
-/** Updates live in memory until a URL says otherwise. */
-const defaultTransportUrl = 'local://local'
+/** What a hub that is not told otherwise keeps survives a restart, and does not fill the disk. */
+const defaultTransportUrl = 'bolt://updates.db?size=100000'
 
 /** What the keys mean together. Contradictions are reported, and the result is not to be used then. */
 export function resolve(settings: Settings, report: Report): Config {

@@ -16,7 +16,7 @@ test('a key alone is a configuration: everything else has its default', async ()
     publicOrigins: [],
     useForwardedHeaders: false,
     compress: false,
-    transportUrl: new URL('local://local'),
+    transportUrl: new URL('bolt://updates.db?size=100000'),
     recent: { entries: 10_000, bytes: 64 * 1024 ** 2 },
     protocol: 'auto',
     keys: { publisher: { key: secret, algorithm: 'HS256' }, subscriber: { key: secret, algorithm: 'HS256' } },

@@ -1,17 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { open } from '../../transports/bolt.ts'
+import { LogDirectory } from '../support/bolt.ts'
 import { Collector } from '../support/collector.ts'
 import { startNode } from '../support/node.ts'
 
-test('a reader that the window and the log have both overtaken is ended as too slow: what it missed is gone', async t => {
-  const directory = await mkdtemp(join(tmpdir(), 'replay-'))
-  t.after(() => rm(directory, { recursive: true }))
-  const url = new URL(`bolt://${directory}/updates.db?size=5&cleanup_frequency=1`)
-  const transport = await open(url, { log: { info() {}, warn() {}, error() {} } })
+test('a reader that the window and the log have both overtaken is ended as too slow: what it missed is gone', async () => {
+  await using directory = await LogDirectory.create()
+  const transport = await directory.open('?size=5&cleanup_frequency=1')
   await using node = await startNode(transport, { recent: { entries: 5, bytes: 1 << 24 } })
   // Each is more than a step of the replay: the reader stops after the first, with the next still in the window.
   for (const id of ['a', 'b', 'c', 'd']) await node.publish({ id, data: 'x'.repeat(100_000) })
