@@ -4,6 +4,7 @@ import { redactDsn } from './config/dsn.ts'
 import type { Address } from './config/values/address.ts'
 import type { Verifier } from './config/values/key.ts'
 import { type AppOptions, createApp } from './http/app.ts'
+import { Backlog } from './http/backlog.ts'
 import { createCompilers } from './http/compilers.ts'
 import { createListener } from './http/listener.ts'
 import { createMetricsApp } from './http/metrics.ts'
@@ -37,7 +38,8 @@ export async function serve(config: Config, log: Log, openLog: OpenTransport = o
   const compileFor = createCompilers()
   const authenticator = buildAuthenticator(config, compileFor, log)
   const transport = await openLog(config.transportUrl, { log })
-  const metrics = createMetrics({ recentBytes: () => hub.recentBytes })
+  const backlog = new Backlog(config.maxQueueBytesTotal)
+  const metrics = createMetrics({ recentBytes: () => hub.recentBytes, waitingBytes: () => backlog.bytes })
   const hub = new Hub({
     transport,
     recent: config.recent,
@@ -60,6 +62,7 @@ export async function serve(config: Config, log: Log, openLog: OpenTransport = o
     useForwardedHeaders: config.useForwardedHeaders,
     maxRequestBodyBytes: config.maxRequestBodyBytes,
     wheel,
+    backlog,
     heartbeatMs: config.heartbeatIntervalMs,
     dispatchTimeoutMs: config.dispatchTimeoutMs,
     writeTimeoutMs: config.writeTimeoutMs,
@@ -163,9 +166,11 @@ function observe({ observer }: Metrics, log: Log): HubObserver {
   }
 }
 
+/** A client chooses how many matchers it sends, and their length: a line of the log shows the first of each. */
 const describeSubscriber = ({ id, matchers }: Subscriber): object => ({
   subscriber: id,
-  matchers: matchers.map(({ kind, pattern }) => `${kind}:${pattern}`),
+  matchers: matchers.slice(0, 20).map(({ kind, pattern }) => `${kind}:${pattern.slice(0, 500)}`),
+  ...(matchers.length > 20 && { moreMatchers: matchers.length - 20 }),
 })
 
 /** Fine enough for the shortest of the configured times, and no finer than needed: an idle hub should sleep. */

@@ -65,6 +65,9 @@ export interface RefusalObserver {
   readonly authenticator: Authenticator
 }
 
+/** Characters of a path in the log: a client may send as many as fit into a request head. */
+const maxLoggedPath = 1000
+
 /** Seconds after which a client may try again what failed for a reason that passes. */
 const retryAfterSeconds = '1'
 
@@ -87,7 +90,8 @@ export function answerProblem(
   }
   const { code, message, cause } = error
   const status = statusFor(error)
-  log.info({ code, status, method, path, reason: message, cause: textOf(cause) }, 'request refused')
+  const asked = path.slice(0, maxLoggedPath)
+  log.info({ code, status, method, path: asked, reason: message, cause: textOf(cause) }, 'request refused')
   refused(code)
   const challenged =
     status === 400 && code === 'topic_reserved' ? undefined : challenge(error, authenticator.resourceOf(request))

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
+import { LRUCache } from 'lru-cache'
 
 /**
  * `scheme://host[:port]` under which the client reached the hub: as the connection says, or, where a trusted proxy stands in front,
@@ -16,8 +17,21 @@ export function requestOrigin(request: IncomingMessage | Http2ServerRequest, use
     if (/^https?$/i.test(claimed)) scheme = claimed
     host = firstElement(headers['x-forwarded-host']) ?? parameter(forwarded, 'host') ?? host
   }
-  const origin = `${scheme.toLowerCase()}://${String(host).toLowerCase()}`
-  return URL.canParse(origin) ? new URL(origin).origin : origin
+  return canonical(`${scheme}://${host}`)
+}
+
+/** Nearly every request names the same few hosts, and parsing a URL costs as much as all else that is asked of one. */
+const known = new LRUCache<string, string>({ max: 100 })
+/** A domain name has 253 characters at most: longer texts are not remembered. */
+const maxKnownLength = 300
+
+function canonical(origin: string): string {
+  const found = known.get(origin)
+  if (found !== undefined) return found
+  const lower = origin.toLowerCase()
+  const result = URL.canParse(lower) ? new URL(lower).origin : lower
+  if (origin.length <= maxKnownLength) known.set(origin, result)
+  return result
 }
 
 /** The first element of a list: the one that the outermost proxy wrote. */

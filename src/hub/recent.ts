@@ -51,17 +51,24 @@ export class Recent {
     const recent: RecentEntry = { ...entry, event: entry.event ?? encodeEvent(entry.update) }
     const place = this.#end++
     this.#endPosition = entry.position
+    if (this.#maxEntries > 0) this.#keep(recent, place)
+    this.#wake()
+    return recent
+  }
+
+  #keep(recent: RecentEntry, place: number): void {
     this.#entries.push(recent)
     this.#bytes += sizeOf(recent)
-    this.#placeByPosition.set(entry.position, place)
-    this.#addId(entry.update.id, place)
+    this.#placeByPosition.set(recent.position, place)
+    this.#addId(recent.update.id, place)
     while (this.#entries.length - this.#gone > this.#maxEntries || this.#bytes > this.#maxBytes) this.#dropOldest()
+  }
+
+  #wake(): void {
     const waiting = this.#appended
-    if (waiting.length > 0) {
-      this.#appended = []
-      for (const resolve of waiting) resolve()
-    }
-    return recent
+    if (waiting.length === 0) return
+    this.#appended = []
+    for (const resolve of waiting) resolve()
   }
 
   /** Resolves when the next entry has been appended. */
