@@ -1,6 +1,7 @@
 import type { Handler } from 'hono'
 import { HubError } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
+import { createUpdateId } from '../hub/update-id.ts'
 import { checkAddress, createUpdate, type UpdateFields } from '../protocol/update.ts'
 import { requirePublisher, requireTopics } from './authorize.ts'
 import { isForm, mediaType, readForm } from './body.ts'
@@ -24,7 +25,7 @@ export function publishHandler({ hub, maxRequestBodyBytes }: PublishOptions): Ha
     if (fields.topics.length === 0 && !isForm(contentType)) throw missingForm(contentType)
     checkAddress(fields, grant.generation)
     requireTopics(grant, fields.topics)
-    const update = createUpdate(fields, grant.generation)
+    const update = createUpdate(fields, grant.generation, createUpdateId)
     await hub.publish(update)
     // Not c.body(), which builds a Headers object: this is the path that must be fast.
     return new Response(update.id, {

@@ -1,7 +1,8 @@
 import type { MatcherKind } from '../protocol/matcher.ts'
 import { createSubscriptions, type Subscription, subscriptionEvent } from '../protocol/subscription.ts'
-import { createUpdateId, type Update } from '../protocol/update.ts'
+import type { Update } from '../protocol/update.ts'
 import type { Subscriber } from './subscriber.ts'
+import { createUpdateId } from './update-id.ts'
 
 /** Who is subscribed to what, announced as it changes by updates of the log that only granted subscribers receive. */
 export class Presence {

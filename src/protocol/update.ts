@@ -1,4 +1,3 @@
-import { v7 as uuidv7 } from 'uuid'
 import { HubError, quote } from '../errors.ts'
 import type { Generation } from './generation.ts'
 import { hasForbiddenCharacters, isReserved, referencesReserved } from './topic.ts'
@@ -37,33 +36,6 @@ export const earliest = 'earliest'
 /** The event type of subscription events, reserved for the hub in generation 1.0. */
 export const hubEventType = 'mercure'
 
-/** `urn:uuid:` and a UUID v7 (RFC 9562, section 6.2, method 1): ids that the hub assigns sort in the order of the calls. */
-export function createUpdateId(): string {
-  const random = takeRandom()
-  const now = Date.now()
-  if (now > lastId.msecs) {
-    lastId.msecs = now
-    lastId.seq = ((random[6]! << 16) | (random[7]! << 8) | random[8]!) >>> 0
-  } else lastId.seq++
-  return `urn:uuid:${uuidv7({ random, ...lastId })}`
-}
-
-/** The time of the newest id, in milliseconds, and the counter of the ids within it. */
-const lastId = { msecs: 0, seq: 0 }
-
-/** Random bytes of 256 ids: asking the system for those of one costs more than all else that makes it. */
-const pool = new Uint8Array(16 * 256)
-let taken = pool.length
-
-function takeRandom(): Uint8Array {
-  if (taken === pool.length) {
-    crypto.getRandomValues(pool)
-    taken = 0
-  }
-  taken += 16
-  return pool.subarray(taken - 16, taken)
-}
-
 /**
  * Checks the topics and `retry`: what has to be right before anybody asks whether the token may publish there.
  * @throws HubError `topic_missing`, `topics_too_many`, `topic_invalid`, `retry_invalid`
@@ -98,10 +70,10 @@ export function checkAddress(fields: UpdateFields, generation: Generation): void
 }
 
 /**
- * Checks what is left and makes the update, with an id of the hub's where the publisher gave none.
+ * Checks what is left and makes the update, with the id that `createId` gives where the publisher gave none.
  * @throws HubError `topic_reserved`, `topic_wildcard`, `id_invalid`, `type_invalid`, `data_invalid`
  */
-export function createUpdate(fields: UpdateFields, generation: Generation): Update {
+export function createUpdate(fields: UpdateFields, generation: Generation, createId: () => string): Update {
   for (const topic of fields.topics) checkTopic(topic, generation)
   checkId(fields, generation)
   checkType(fields, generation)
@@ -111,7 +83,7 @@ export function createUpdate(fields: UpdateFields, generation: Generation): Upda
     })
   }
   return {
-    id: fields.id === '' ? createUpdateId() : fields.id,
+    id: fields.id === '' ? createId() : fields.id,
     topics: fields.topics,
     data: fields.data,
     type: fields.type,
