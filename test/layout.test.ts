@@ -154,6 +154,27 @@ test('names say what a file holds', () => {
   )
 })
 
+test('docs/architecture.md tells of files and functions that are there', async () => {
+  const document = await readFile(join(root, 'docs/architecture.md'), 'utf8')
+  const named = (text: string) => [...text.matchAll(/(?<![\w/])[a-z]+\/[\w/-]+\.ts\b/g)].map(([name]) => normalize(name))
+  const find = (name: string) => sources.get(name) ?? sources.get(join('src', name))
+  assert.deepEqual(
+    named(document).filter(name => find(name) === undefined),
+    [],
+  )
+  // A step of the two ways: a line of a list, with the file and the functions in it that are next.
+  const steps = [...document.matchAll(/^\d+\. (.*(?:\n {3}.*)*)/gm)].map(([, step = '']) => step)
+  assert.ok(steps.length >= 12, 'an update and a subscriber pass through a dozen places')
+  for (const step of steps) {
+    const source = named(step).map(find).join('\n')
+    assert.notEqual(source, '', `no file in: ${step}`)
+    for (const [, name = ''] of step.matchAll(/`(\w+)\(\)`/g)) {
+      const declared = new RegExp(`(\\bfunction |^ +(async )?|^ +readonly )#?${name}( =|[(<])`, 'm')
+      assert.ok(declared.test(source), `${name}() is in none of ${named(step)}`)
+    }
+  }
+})
+
 test('long files are looked at', t => {
   for (const [file, source] of sources) {
     const lines = source.split('\n').length
