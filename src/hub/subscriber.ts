@@ -2,6 +2,7 @@ import type { Grant } from '../protocol/grant.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import type { Update } from '../protocol/update.ts'
 import { Batch } from './batch.ts'
+import { createSelection, matchesAny, type Selection } from './selection.ts'
 
 /** Why a subscriber's stream ended: the same words in logs, metrics and tests. */
 export type EndReason =
@@ -34,6 +35,8 @@ export class Subscriber {
   pending: Batch | undefined
   /** The last update that the index found this subscriber for: several matchers may match, it is delivered once. */
   foundFor = 0
+  /** For its past: what comes live is selected by the hub's index. */
+  #selection: Selection | undefined
   readonly #sink: Sink
   readonly #maxQueueBytes: number
 
@@ -51,9 +54,10 @@ export class Subscriber {
     this.#maxQueueBytes = options.maxQueueBytes
   }
 
-  /** Does this update belong to this subscriber? What the index answers for many at once. */
+  /** Does this update belong to this subscriber? Asked about its past, one update after another. */
   accepts(update: Update): boolean {
-    return matchesAny(this.matchers, update.topics) && (!update.private || this.mayReceivePrivate(update))
+    this.#selection ??= createSelection(this.matchers)
+    return this.#selection(update.topics) && (!update.private || this.mayReceivePrivate(update))
   }
 
   /** Any granted topic of the update is enough, whether or not it is the one subscribed to. */
@@ -69,6 +73,7 @@ export class Subscriber {
   flush(): void {
     const batch = this.pending
     this.pending = undefined
+    this.#selection = undefined
     if (batch === undefined || this.state === 'closed') return
     if (this.#sink.waitingBytes > this.#maxQueueBytes) this.end('too slow')
     else this.#sink.write(batch)
@@ -90,6 +95,3 @@ export class Subscriber {
     this.#sink.end(reason)
   }
 }
-
-const matchesAny = (matchers: readonly Matcher[], topics: readonly string[]): boolean =>
-  matchers.some(matcher => topics.some(topic => matcher.matches(topic)))

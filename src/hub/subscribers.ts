@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import type { Matcher } from '../protocol/matcher.ts'
 import type { Update } from '../protocol/update.ts'
+import { Patterns } from './patterns.ts'
 import type { Subscriber } from './subscriber.ts'
 
 /** The live subscribers of one pattern. `serial` grows: a topic checked against groups up to one serial needs only the newer ones. */
@@ -16,27 +17,30 @@ interface MatchedGroups {
   readonly checkedTo: number
 }
 
-/** Topics whose matching groups are remembered, and groups remembered in all. */
-const cachedTopics = 100_000
-const cachedGroups = 1_000_000
+/**
+ * So many patterns are asked in vain about a topic before its answer is worth remembering. Topics of few candidates, and among them those
+ * of subscription events, which never come again, then cannot push out the others.
+ */
+const askedInVain = 16
+/** Memory of remembered answers, in bytes: of an answer, of a group in it, and of all. */
+const answerBytes = 200
+const groupBytes = 8
+const maxAnswersBytes = 32 << 20
 
 /**
- * The live subscribers, found by update: exact topics in a map, each distinct pattern asked once per topic and its answer
- * remembered, so that repeated topics cost the number of matches and not the number of subscribers.
+ * The live subscribers, found by update: exact topics in a map, patterns by the literals that they require. An update costs the
+ * number of its matches, and of patterns that nearly match, but not the number of subscribers.
  */
 export class Subscribers {
   readonly #everything = new Set<Subscriber>()
   readonly #exact = new Map<string, Set<Subscriber>>()
   readonly #groupOf = new Map<Matcher, PatternGroup>()
-  /** In order of serial. Emptied groups stay until half of the list is empty. */
-  #groups: PatternGroup[] = []
-  #emptied = 0
+  readonly #patterns = new Patterns<PatternGroup>()
   #serial = 0
   #search = 0
   readonly #matched = new LRUCache<string, MatchedGroups>({
-    max: cachedTopics,
-    maxSize: cachedGroups,
-    sizeCalculation: matched => matched.groups.length + 1,
+    maxSize: maxAnswersBytes,
+    sizeCalculation: ({ groups }, topic) => answerBytes + 2 * topic.length + groupBytes * groups.length,
   })
 
   add(subscriber: Subscriber): void {
@@ -75,28 +79,19 @@ export class Subscribers {
   }
 
   #groupsMatching(topic: string): readonly PatternGroup[] {
-    if (this.#groups.length === 0) return none
+    if (this.#patterns.isEmpty) return none
     const known = this.#matched.get(topic)
-    if (known !== undefined && known.checkedTo === this.#serial) return known.groups
+    if (known?.checkedTo === this.#serial) return known.groups
+    const checkedTo = known?.checkedTo ?? 0
     const groups = known?.groups.filter(group => group.subscribers.size > 0) ?? []
-    for (let i = this.#firstAfter(known?.checkedTo ?? 0); i < this.#groups.length; i++) {
-      const group = this.#groups[i]!
-      if (group.subscribers.size > 0 && group.matcher.matches(topic)) groups.push(group)
-    }
-    this.#matched.set(topic, { groups, checkedTo: this.#serial })
+    let inVain = 0
+    this.#patterns.candidates(topic, group => {
+      if (group.serial <= checkedTo) return
+      if (group.matcher.matches(topic)) groups.push(group)
+      else inVain++
+    })
+    if (known !== undefined || inVain >= askedInVain) this.#matched.set(topic, { groups, checkedTo: this.#serial })
     return groups
-  }
-
-  /** The place in `#groups` of the first group with a serial above the given one. */
-  #firstAfter(serial: number): number {
-    let low = 0
-    let high = this.#groups.length
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#groups[middle]!.serial > serial) high = middle
-      else low = middle + 1
-    }
-    return low
   }
 
   #group(matcher: Matcher): PatternGroup {
@@ -104,7 +99,7 @@ export class Subscribers {
     if (group === undefined) {
       group = { serial: ++this.#serial, matcher, subscribers: new Set() }
       this.#groupOf.set(matcher, group)
-      this.#groups.push(group)
+      this.#patterns.add(matcher.anchor, group)
     }
     return group
   }
@@ -113,10 +108,7 @@ export class Subscribers {
     const group = this.#groupOf.get(matcher)
     if (group === undefined || !group.subscribers.delete(subscriber) || group.subscribers.size > 0) return
     this.#groupOf.delete(matcher)
-    this.#emptied++
-    if (this.#emptied * 2 < this.#groups.length) return
-    this.#groups = this.#groups.filter(({ subscribers }) => subscribers.size > 0)
-    this.#emptied = 0
+    this.#patterns.delete(matcher.anchor, group)
   }
 }
 

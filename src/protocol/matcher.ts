@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache'
 import { HubError } from '../errors.ts'
 import { compileLanguage } from './automaton/language.ts'
 import type { Generation } from './generation.ts'
-import { createTopicUrls, type TopicUrl } from './patterns/topic-url.ts'
+import { createTopicUrls, hostAndPathOf, type TopicUrl } from './patterns/topic-url.ts'
 import { parseUriTemplate } from './patterns/uri-template.ts'
 import { compileUrlPattern } from './patterns/url-pattern.ts'
 import { hasForbiddenCharacters, hubPath, maxPatternTopicLength } from './topic.ts'
@@ -12,6 +12,19 @@ import { hasForbiddenCharacters, hubPath, maxPatternTopicLength } from './topic.
  * `topic` is the selector of 0.x: `*`, an exact topic, or a URI Template.
  */
 export type MatcherKind = 'exact' | 'urlpattern' | 'topic'
+
+/**
+ * Literals that every topic has to which a matcher says yes, so that an index need not ask it about the others. A topic
+ * that has them may still not match.
+ */
+export interface Anchor {
+  /** The text of a topic that they are in: the topic itself, or parts of its URL. Matchers that compare the same text share it. `null`: no match. */
+  readonly textOf: (topic: string) => string | null
+  /** The text begins with this; may be empty. */
+  readonly prefix: string
+  /** The text has this after the prefix, anywhere; may be empty. */
+  readonly literal: string
+}
 
 /** A compiled matcher. Immutable, shared between subscribers: the same kind and pattern give the same object while cached. */
 export interface Matcher {
@@ -23,6 +36,7 @@ export interface Matcher {
   readonly everything: boolean
   /** Matches by string equality alone, so that an index can look it up instead of asking `matches`. */
   readonly exact: boolean
+  readonly anchor: Anchor
   /**
    * Linear in the topic's length, whatever the pattern. Topics of more than 4,096 characters, as sent or as a canonical URL,
    * are matched by equality and by `*` only.
@@ -56,7 +70,7 @@ export interface MatcherCompilerOptions {
 export function createMatcherCompiler({ base, cacheSize = 10_000 }: MatcherCompilerOptions = {}): CompileMatcher {
   const isHubUrl = base !== undefined && URL.parse(base)?.pathname.endsWith(hubPath)
   const baseUrl = isHubUrl ? base : unknownBase
-  const urlOf = createTopicUrls(baseUrl)
+  const topicTexts = createTopicTexts(baseUrl)
   const cache = new LRUCache<string, Compiled>({
     maxSize: cacheSize * minCachedBytes,
     sizeCalculation: ({ matcher, weight }) => Math.max(2 * matcher.pattern.length + weight, minCachedBytes),
@@ -65,7 +79,7 @@ export function createMatcherCompiler({ base, cacheSize = 10_000 }: MatcherCompi
     const key = `${kind}:${pattern}`
     let compiled = cache.get(key)
     if (!compiled) {
-      compiled = compile(kind, pattern, baseUrl, urlOf)
+      compiled = compile(kind, pattern, baseUrl, topicTexts)
       cache.set(key, compiled)
     }
     return compiled.matcher
@@ -80,36 +94,62 @@ interface Compiled {
 
 const weightOfMatcher = 256
 
-type UrlOf = (topic: string) => TopicUrl | null
+/** What matchers of one base URL compare, and the text of it that their literals are in. */
+interface TopicTexts {
+  readonly urlOf: (topic: string) => TopicUrl | null
+  readonly textOf: Anchor['textOf']
+}
 
-function compile(kind: MatcherKind, pattern: string, base: string, urlOf: UrlOf): Compiled {
+function createTopicTexts(base: string): TopicTexts {
+  const urlOf = createTopicUrls(base)
+  const textOf = (topic: string) => {
+    const url = urlOf(topic)
+    return url && hostAndPathOf(url)
+  }
+  return { urlOf, textOf }
+}
+
+const topicItself: Anchor['textOf'] = topic => topic
+const noLiterals: Anchor = { textOf: topicItself, prefix: '', literal: '' }
+
+function compile(kind: MatcherKind, pattern: string, base: string, texts: TopicTexts): Compiled {
   const isTemplate = kind === 'topic' && pattern.includes('{')
   if (kind !== 'topic' || isTemplate) checkLength(pattern)
   if (kind !== 'topic') checkCharacters(pattern)
   if (pattern === '*') return compiled(kind, pattern, { everything: true, matches: () => true })
   if (kind === 'urlpattern') {
-    const { matches, weight } = compileUrlPattern(pattern, base)
+    const { prefix, literal, matches, weight } = compileUrlPattern(pattern, base)
+    const anchor = { textOf: texts.textOf, prefix, literal }
     const matchesUrl = (url: TopicUrl | null) => url !== null && matches(url)
-    return compiled(kind, pattern, { weight, matches: topic => matchesUrl(urlOf(topic)) })
+    return compiled(kind, pattern, { anchor, weight, matches: topic => matchesUrl(texts.urlOf(topic)) })
   }
   const template = isTemplate ? parseUriTemplate(pattern) : null
-  if (template === null) return compiled(kind, pattern, { exact: true, matches: topic => topic === pattern })
-  const { has, weight } = compileLanguage(template)
+  if (template === null) {
+    const anchor = { textOf: topicItself, prefix: pattern, literal: '' }
+    return compiled(kind, pattern, { exact: true, anchor, matches: topic => topic === pattern })
+  }
+  const { prefix, literal, has, weight } = compileLanguage(template)
+  // The template's own text has them too: they are literals of it.
+  const anchor = { textOf: topicItself, prefix, literal }
   const matches = (topic: string) => topic === pattern || (topic.length <= maxPatternTopicLength && has(topic))
-  return compiled(kind, pattern, { weight, matches })
+  return compiled(kind, pattern, { anchor, weight, matches })
 }
 
 interface Behaviour {
   readonly everything?: boolean
   readonly exact?: boolean
+  readonly anchor?: Anchor
   readonly weight?: number
   readonly matches: Matcher['matches']
 }
 
 function compiled(kind: MatcherKind, pattern: string, behaviour: Behaviour): Compiled {
-  const { everything = false, exact = false, weight = 0, matches } = behaviour
+  const { everything = false, exact = false, anchor = noLiterals, weight = 0, matches } = behaviour
   const generation = kind === 'topic' ? '0.x' : '1.0'
-  return { matcher: { kind, generation, pattern, everything, exact, matches }, weight: weight + weightOfMatcher }
+  return {
+    matcher: { kind, generation, pattern, everything, exact, anchor, matches },
+    weight: weight + weightOfMatcher,
+  }
 }
 
 function checkLength(pattern: string): void {

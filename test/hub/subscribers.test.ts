@@ -40,27 +40,48 @@ test('finds whom asking every subscriber would find, whoever comes and goes', ()
   }
 })
 
-test('asks a pattern once for a topic, and again only for patterns that came since', () => {
+test('a topic that many patterns nearly match is asked about once, and again only for patterns that came since', () => {
   const index = new Subscribers()
   const asked: string[] = []
-  const [matcher] = topicMatchers('a/{id}')
-  const counting = {
-    ...matcher!,
-    matches: (topic: string) => {
-      asked.push(topic)
-      return true
-    },
+  const addCounting = (pattern: string) => {
+    const [matcher] = topicMatchers(pattern)
+    const matches = (topic: string) => {
+      asked.push(pattern)
+      return matcher!.matches(topic)
+    }
+    const sink = new Collector()
+    const matchers = [{ ...matcher!, matches }]
+    const one = new Subscriber({ id: pattern, matchers, grant: null, sink, maxQueueBytes: 1 })
+    index.add(one)
+    return one
   }
-  const sink = new Collector()
-  index.add(new Subscriber({ id: '1', matchers: [counting], grant: null, sink, maxQueueBytes: 1 }))
-  const update = createTestUpdate({ id: 'x', topics: ['a/1'] })
-  const count = () => {
+  const count = (topic: string) => {
+    asked.length = 0
     let found = 0
-    index.match(update, () => found++)
-    return found
+    index.match(createTestUpdate({ id: 'x', topics: [topic] }), () => found++)
+    return [found, asked.length]
   }
-  assert.deepEqual([count(), count(), count()], [1, 1, 1])
-  index.add(subscriber(['{x}/1']))
-  assert.equal(count(), 2)
-  assert.deepEqual(asked, ['a/1'])
+  const first = addCounting('a/{id}')
+  for (let n = 0; n < 30; n++) addCounting(`a/{id}b{x${n}}c`)
+  assert.deepEqual(count('a/b'), [1, 31])
+  assert.deepEqual(count('a/b'), [1, 0])
+  addCounting('{x}/b')
+  assert.deepEqual(count('a/b'), [2, 1])
+  assert.deepEqual(count('a/b'), [2, 0])
+  assert.deepEqual(count('b/b'), [1, 1])
+  index.remove(first)
+  assert.deepEqual(count('a/b'), [1, 0])
+  index.add(first)
+  assert.deepEqual(count('a/b'), [2, 1])
+})
+
+test('patterns whose literals a topic has not are not asked', () => {
+  const index = new Subscribers()
+  const matches = () => assert.fail('asked')
+  for (let n = 0; n < 100; n++) {
+    const [matcher] = topicMatchers(`https://example.com/users/${n}/{id}`)
+    const matchers = [{ ...matcher!, matches }]
+    index.add(new Subscriber({ id: `${n}`, matchers, grant: null, sink: new Collector(), maxQueueBytes: 1 }))
+  }
+  index.match(createTestUpdate({ id: 'x', topics: ['https://example.com/users/100/1'] }), () => assert.fail('found'))
 })

@@ -52,13 +52,35 @@ suite('kinds', () => {
       ['urlpattern', '1.0'],
       ['topic', '0.x'],
     ] as const) {
-      const { everything, exact, ...shown } = compile(kind, 'https://EXAMPLE.com/a/../{b}')
+      const { everything, exact, anchor: _, ...shown } = compile(kind, 'https://EXAMPLE.com/a/../{b}')
       assert.deepEqual(
         { ...shown, matches: null },
         { kind, generation, pattern: 'https://EXAMPLE.com/a/../{b}', matches: null },
       )
       assert.deepEqual([everything, exact], [false, kind === 'exact'])
     }
+  })
+
+  test('an anchor has the literal beginning and the longest literal after it, of the text that is compared', () => {
+    const topic = 'https://EXAMPLE.com:443/a/%62c?d'
+    const url = 'example.com/a/%62c'
+    for (const [kind, pattern, ...expected] of [
+      ['exact', 'https://example.com/', topic, 'https://example.com/', ''],
+      ['exact', '*', topic, '', ''],
+      ['topic', 'a/{b}/c/{d}/ef', topic, 'a/', '/c/'],
+      ['topic', '{b}{?c}', topic, '', ''],
+      ['topic', '{b', topic, '{b', ''],
+      ['urlpattern', 'https://EXAMPLE.com/a/:b/é', url, 'example.com/a/', '/%C3%A9'],
+      ['urlpattern', 'https://example.com/{a}?', url, 'example.com/', ''],
+      ['urlpattern', 'https://*.example.com/a/../b{/:c}?', url, '', '/b'],
+      ['urlpattern', 'https://*.example.com/*', url, '', '.example.com'],
+      ['urlpattern', ':scheme://example.com', url, 'example.com', ''],
+      ['urlpattern', 'urn\\:isbn\\:*', url, 'isbn:', ''],
+    ] as const) {
+      const { textOf, prefix, literal } = compile(kind, pattern).anchor
+      assert.deepEqual([textOf(topic), prefix, literal], expected, pattern)
+    }
+    assert.equal(compile('urlpattern', '/a').anchor.textOf('https://'), null)
   })
 })
 

@@ -7,6 +7,12 @@ import { assemble } from './program.ts'
 export interface Language {
   /** Every text of ASCII characters is a member. */
   readonly everything: boolean
+  /** What every member begins with; may be empty. */
+  readonly prefix: string
+  /** The longest of the literals that every member has after the prefix; may be empty. */
+  readonly literal: string
+  /** The prefix is the only member. */
+  readonly single: boolean
   /** The memory that it holds, roughly, in bytes. */
   readonly weight: number
   /** Linear in the text, whatever the expression. */
@@ -18,13 +24,17 @@ export function compileLanguage(expression: Expression): Language {
   const items = flatten(expression)
   const prefix = items[0]?.kind === 'text' ? items[0].text : ''
   const rest = prefix === '' ? items : items.slice(1)
-  if (rest.length === 0) return { everything: false, weight: prefix.length, has: text => text === prefix }
+  if (rest.length === 0) {
+    return { everything: false, prefix, literal: '', single: true, weight: prefix.length, has: text => text === prefix }
+  }
 
+  const literals = rest.map(item => (item.kind === 'text' ? item.text : ''))
+  const literal = literals.reduce((longest, text) => (text.length > longest.length ? text : longest))
   const everything = prefix === '' && rest.length === 1 && isAnything(rest[0]!)
   const { recognise, weight } = compileRest(rest)
   const has: Language['has'] =
     prefix === '' ? text => recognise(text, 0) : text => text.startsWith(prefix) && recognise(text, prefix.length)
-  return { everything, weight: prefix.length + weight, has }
+  return { everything, prefix, literal, single: false, weight: prefix.length + weight, has }
 }
 
 function compileRest(items: readonly Expression[]): { recognise: Recognise; weight: number } {

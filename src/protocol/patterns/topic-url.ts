@@ -17,6 +17,10 @@ export type Component = (typeof components)[number]
 /** A topic's canonical components, in the order of `components`, without their delimiters: `https`, not `https:`. All ASCII. */
 export type TopicUrl = readonly string[]
 
+/** `example.com/books/1` */
+export const hostAndPathOf = (url: TopicUrl): string =>
+  url[components.indexOf('hostname')]! + url[components.indexOf('pathname')]!
+
 /** An update's topics are asked for by one matcher after another. Bounds the characters kept, and with them the entries. */
 const maxCachedCharacters = 256 * 1024
 const minCachedCharacters = 256

@@ -9,6 +9,9 @@ import { type Component, components, type TopicUrl } from './topic-url.ts'
 
 /** A compiled URL Pattern. */
 export interface UrlPattern {
+  /** Literals that a URL has if it matches: the beginning of `hostAndPathOf` it, and another one after that. Either may be empty. */
+  readonly prefix: string
+  readonly literal: string
   /** The memory that it holds, roughly, in bytes. */
   readonly weight: number
   matches(url: TopicUrl): boolean
@@ -50,20 +53,31 @@ export function compileUrlPattern(pattern: string, base: string): UrlPattern {
   if (patterns.search?.startsWith('?')) patterns.search = patterns.search.slice(1)
   if (patterns.hash?.startsWith('#')) patterns.hash = patterns.hash.slice(1)
 
+  const languages: Partial<Record<Component, Language>> = {}
   const tests: { readonly at: number; readonly language: Language }[] = []
   components.forEach((component, at) => {
     const componentPattern = patterns[component]
     if (componentPattern === undefined) return
     const language = compileComponent(component, componentPattern, special)
+    languages[component] = language
     if (!language.everything) tests.push({ at, language })
   })
   return {
+    ...literalsOf(languages),
     weight: tests.reduce((sum, { language }) => sum + language.weight + 64, 0),
     matches: url => {
       for (const { at, language } of tests) if (!language.has(url[at]!)) return false
       return true
     },
   }
+}
+
+/** Of a pathname if it has any: those of hostnames are shared by more patterns. */
+function literalsOf({ hostname, pathname }: Partial<Record<Component, Language>>): { prefix: string; literal: string } {
+  const { prefix = '', literal = '' } = pathname ?? {}
+  if (hostname?.single === true) return { prefix: hostname.prefix + prefix, literal }
+  const longest = prefix.length > literal.length ? prefix : literal
+  return { prefix: hostname?.prefix ?? '', literal: longest.length > 1 ? longest : (hostname?.literal ?? '') }
 }
 
 function limit(count: number, max: number, what: string): void {
