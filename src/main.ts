@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import manifest from '../package.json' with { type: 'json' }
+import { benchCommand } from './cli/bench.ts'
 import { checkCommand } from './cli/check.ts'
 import { historyCommand } from './cli/history.ts'
 import { serveCommand } from './cli/serve.ts'
@@ -18,6 +19,7 @@ const program = new Command('talaria')
   .addCommand(checkCommand())
   .addCommand(tokenCommand())
   .addCommand(historyCommand())
+  .addCommand(benchCommand())
 
 try {
   await program.parseAsync()

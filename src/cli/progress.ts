@@ -20,12 +20,17 @@ export class Progress {
 
   /** `done` of `total` updates, where the total is known. */
   report(done: number, total: number | undefined): void {
+    const bar = () => (total === undefined || total === 0 ? '' : drawBar(Math.min(1, done / total)))
+    this.show(() => `${bar()}${done.toLocaleString('en')} updates`)
+  }
+
+  /** A line of text, asked for only when it is drawn. */
+  show(text: () => string): void {
     const nowMs = this.#now()
     if (this.#terminal === undefined || nowMs < this.#drawnMs + intervalMs) return
     this.#drawnMs = nowMs
     this.#isDrawn = true
-    const bar = total === undefined || total === 0 ? '' : drawBar(Math.min(1, done / total))
-    this.#terminal.write(`\r${bar}${done.toLocaleString('en')} updates${eraseToEnd}`)
+    this.#terminal.write(`\r${text()}${eraseToEnd}`)
   }
 
   /** Takes it away. */

@@ -51,3 +51,13 @@ test('short work and anything but a terminal see nothing of it', () => {
   piped.progress.end()
   assert.equal(piped.read(), null)
 })
+
+test('a line of text is asked for only when it is drawn', () => {
+  const { clock, progress, read } = createProgress({ isTTY: true })
+  progress.show(() => assert.fail('asked'))
+  clock.ms = 250
+  progress.show(() => '10 streams')
+  assert.equal(read(), '\r10 streams\x1b[K')
+  progress.end()
+  assert.equal(read(), '\r\x1b[K')
+})
