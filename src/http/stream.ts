@@ -6,6 +6,10 @@ import type { Writable } from 'node:stream'
 import { Batch } from '../hub/batch.ts'
 import type { EndReason, Sink } from '../hub/subscriber.ts'
 import { comment, opening } from '../protocol/event-stream.ts'
+import type { CodingName } from './accept-encoding.ts'
+import type { Backlog, Waiter } from './backlog.ts'
+import { Compressor } from './compressor.ts'
+import { Outlet } from './outlet.ts'
 import type { Sleeper, TimerWheel } from './timer-wheel.ts'
 
 export type Request = IncomingMessage | Http2ServerRequest
@@ -13,6 +17,7 @@ export type Response = ServerResponse | Http2ServerResponse
 
 export interface StreamOptions {
   readonly wheel: TimerWheel
+  readonly backlog: Backlog
   /** Silence after which a comment is sent, in milliseconds; 0: never. */
   readonly heartbeatMs: number
   /** How long bytes may wait with none of them leaving before the reader is given up, in milliseconds; 0: for ever. */
@@ -21,6 +26,8 @@ export interface StreamOptions {
   readonly lifetime: { readonly endsAt: number; readonly reason: EndReason } | undefined
   /** The client was here before: its reconnection time, which an update may have set, is not touched. */
   readonly resumed: boolean
+  /** The content coding; `undefined`: none. The headers are to say so. */
+  readonly coding: CodingName | undefined
   readonly onEnd: (reason: EndReason) => void
 }
 
@@ -33,22 +40,23 @@ const lineEnd = Buffer.from('\r\n')
  * chunks are framed here and written to the socket itself, so that subscribers with the same events share the bytes and nothing
  * is copied per connection; HTTP/2 (and the rare HTTP/1.0 or pipelined request) goes through the response.
  */
-export class Stream implements Sink, Sleeper {
+export class Stream implements Sink, Sleeper, Waiter {
   wakesAt: number = Number.POSITIVE_INFINITY
   readonly #options: StreamOptions
   readonly #response: Response
   /** Where bytes are written: the socket, the HTTP/2 stream, or the response. */
   readonly #out: Writable
-  /** The bytes written to `#out` are chunks of HTTP/1.1's transfer coding. */
+  readonly #outlet: Outlet
+  /** The bytes written there are chunks of HTTP/1.1's transfer coding. */
   readonly #chunked: boolean
+  readonly #compressor: Compressor | undefined
   #ended = false
   /** The connection was asked to end cleanly and has bytes left; it is cut when they do not leave in time. */
   #ending = false
   #lastWrite: number
-  #written = 0
   /** When bytes were first seen waiting with none leaving since; 0: none wait. */
   #stalledSince = 0
-  /** What had left by then, of `#written`. */
+  /** How many bytes had left by then. */
   #leftWhenStalled = 0
   #resolveDrained: (() => void) | undefined
 
@@ -56,46 +64,55 @@ export class Stream implements Sink, Sleeper {
     this.#response = response
     this.#options = options
     this.#lastWrite = options.wheel.now
-    const beginning = options.resumed ? commentBatch : openingBatch
     if (response instanceof ServerResponse) {
       response.writeHead(200, headers)
-      const socket = response.chunkedEncoding ? response.socket : null
-      this.#chunked = socket !== null
-      this.#out = socket ?? response
-      if (socket === null) response.write(beginning.bytes)
-      else writeHead(response, socket, beginning)
+      this.#chunked = response.chunkedEncoding && response.socket !== null
+      this.#out = this.#chunked ? response.socket! : response
     } else {
       response.writeHead(200, headers)
       this.#chunked = false
       this.#out = response.stream
-      this.#out.write(beginning.bytes)
     }
+    this.#outlet = new Outlet(this.#out, options.backlog, this)
+    if (options.coding !== undefined) {
+      this.#compressor = new Compressor(
+        options.coding,
+        wire => {
+          this.#put(wire)
+          this.#watchWaiting()
+        },
+        () => this.#cut(),
+      )
+    }
+    const beginning = options.resumed ? commentBatch : openingBatch
+    if (this.#chunked) beginChunks(response as ServerResponse, this.#out as Socket, () => this.#send(beginning))
+    else this.#send(beginning)
     // Errors of the connection are followed by 'close', which is all that matters here.
     const events: EventEmitter = response
     events.on('error', ignore)
-    events.on('close', () => this.#finish('client closed'))
+    events.on('close', () => {
+      this.#finish('client closed')
+      this.#drop()
+    })
     this.#scheduleNext(this.#lastWrite)
   }
 
   get waitingBytes(): number {
-    return this.#ended ? 0 : this.#out.writableLength
+    return this.#ended ? 0 : this.#outlet.waitingBytes + (this.#compressor?.waitingBytes ?? 0)
   }
 
   write(batch: Batch): void {
     if (this.#ended) return
-    const bytes = this.#chunked ? chunkOf(batch) : batch.bytes
-    this.#written += bytes.byteLength
-    this.#out.write(bytes)
-    const { now } = this.#options.wheel
-    this.#lastWrite = now
-    if (this.#stalledSince === 0 && this.#out.writableLength > 0) this.#watch(now)
+    this.#lastWrite = this.#options.wheel.now
+    this.#send(batch)
+    this.#watchWaiting()
   }
 
   async drained(): Promise<void> {
-    if (this.#ended || !this.#out.writableNeedDrain) return
+    if (this.#ended) return
     await new Promise<void>(resolve => {
       this.#resolveDrained = resolve
-      this.#out.once('drain', resolve)
+      this.#whenSent(resolve)
     })
   }
 
@@ -107,10 +124,11 @@ export class Stream implements Sink, Sleeper {
       this.#cut()
       return
     }
-    this.#response.end()
-    if (this.#out.writableLength === 0 || this.#out.destroyed) return
     this.#ending = true
-    this.#watch(this.#options.wheel.now)
+    this.#stalledSince = 0
+    this.#compressor?.finish()
+    this.#whenSent(() => this.#response.end())
+    this.#watchWaiting()
   }
 
   /** Called by the wheel: ends what is over, sends a heartbeat where it is due, and says when to look again. */
@@ -131,6 +149,24 @@ export class Stream implements Sink, Sleeper {
     return this.#nextCheck(now)
   }
 
+  #send(batch: Batch): void {
+    if (this.#compressor === undefined) this.#put(batch)
+    else this.#compressor.write(batch)
+  }
+
+  /** Writes a batch as it is to stand on the wire, but for its framing. */
+  #put(wire: Batch): void {
+    // An empty chunk would be the last one.
+    if (this.#out.destroyed || wire.byteLength === 0) return
+    this.#outlet.write(this.#chunked ? chunkOf(wire) : wire.bytes)
+  }
+
+  /** Calls `then` when everything is with the connection. */
+  #whenSent(then: () => void): void {
+    if (this.#compressor === undefined) this.#outlet.whenEmpty(then)
+    else this.#compressor.whenPut(() => this.#outlet.whenEmpty(then))
+  }
+
   #scheduleNext(now: number): void {
     const next = this.#nextCheck(now)
     if (next !== undefined) this.#options.wheel.schedule(this, next)
@@ -148,20 +184,21 @@ export class Stream implements Sink, Sleeper {
     return next === Number.POSITIVE_INFINITY ? undefined : next
   }
 
-  /** Bytes wait: begin to watch whether they leave. */
-  #watch(now: number): void {
-    if (this.#options.dispatchTimeoutMs === 0) return
+  /** Where bytes wait, begins to watch whether they leave. */
+  #watchWaiting(): void {
+    const { dispatchTimeoutMs, wheel } = this.#options
+    if (this.#stalledSince > 0 || dispatchTimeoutMs === 0 || this.#out.destroyed || this.#outlet.isClear) return
+    const { now } = wheel
     this.#stalledSince = now
-    this.#leftWhenStalled = this.#written - this.#out.writableLength
-    this.#options.wheel.schedule(this, now + this.#options.dispatchTimeoutMs)
+    this.#leftWhenStalled = this.#outlet.leftBytes
+    wheel.schedule(this, now + dispatchTimeoutMs)
   }
 
   /** Nothing has left for the whole dispatch timeout. Each byte that leaves starts it anew. */
   #isStuck(now: number): boolean {
     if (this.#stalledSince === 0) return false
-    const waiting = this.#out.writableLength
-    const left = this.#written - waiting
-    if (waiting === 0) this.#stalledSince = 0
+    const left = this.#outlet.leftBytes
+    if (this.#outlet.isClear) this.#stalledSince = 0
     else if (left > this.#leftWhenStalled) {
       this.#stalledSince = now
       this.#leftWhenStalled = left
@@ -177,20 +214,28 @@ export class Stream implements Sink, Sleeper {
     this.#options.onEnd(reason)
   }
 
-  #cut(): void {
+  /** Frees what is left when the connection has no more to do with this stream, or is to be closed. */
+  #drop(): void {
     this.#ending = false
+    this.#options.wheel.cancel(this)
+    this.#outlet.drop()
+    this.#compressor?.close()
+  }
+
+  #cut(): void {
+    this.#drop()
     this.#out.destroy()
   }
 }
 
 /** What is written through a response leaves a tick later, after what is written to its socket in this one: the head must not. */
-function writeHead(response: ServerResponse, socket: Socket, beginning: Batch): void {
+function beginChunks(response: ServerResponse, socket: Socket, begin: () => void): void {
   socket.cork()
   // Header values are bytes as Latin-1, and a flushed head is written as text in the socket's encoding.
   socket.setDefaultEncoding('latin1')
   response.flushHeaders()
   socket.setDefaultEncoding('utf8')
-  socket.write(chunkOf(beginning))
+  begin()
   socket.uncork()
 }
 

@@ -8,6 +8,7 @@ import type { Generation } from '../protocol/generation.ts'
 import type { Grant } from '../protocol/grant.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import { earliest } from '../protocol/update.ts'
+import { type CodingName, chooseCoding } from './accept-encoding.ts'
 import { readForm } from './body.ts'
 import type { Environment } from './context.ts'
 import type { Form } from './form.ts'
@@ -15,7 +16,7 @@ import { headerText, headerValue } from './header-text.ts'
 import { readMatchers } from './matcher-parameters.ts'
 import { isGone, Stream, type StreamOptions, streamHeaders } from './stream.ts'
 
-export interface SubscribeOptions extends Omit<StreamOptions, 'lifetime' | 'resumed' | 'onEnd'> {
+export interface SubscribeOptions extends Omit<StreamOptions, 'lifetime' | 'resumed' | 'coding' | 'onEnd'> {
   readonly hub: Hub
   readonly accepted: readonly Generation[]
   /** Subscribers without a token are allowed; they receive public updates only. */
@@ -23,6 +24,8 @@ export interface SubscribeOptions extends Omit<StreamOptions, 'lifetime' | 'resu
   readonly maxRequestBodyBytes: number
   /** The longest life of a stream, in milliseconds; 0: no bound. Each lives for a random 80 to 100 % of it. */
   readonly writeTimeoutMs: number
+  /** Streams are compressed for those who ask for it. */
+  readonly compress: boolean
 }
 
 /** Where clients put the id of the last event they have: the header first, then the query's spellings of all generations. */
@@ -42,29 +45,39 @@ export function subscribeHandler(options: SubscribeOptions): Handler<Environment
     const cursor = await locate(options.hub, requested, matchers, outgoing)
     // Before the head is sent: there is no way back from a 200.
     options.hub.requireOpen()
+    const coding = options.compress ? chooseCoding(incoming.headers['accept-encoding']) : undefined
     const headers = { ...request.answerHeaders, ...streamHeaders, ...cursorHeaders(requested, cursor) }
+    if (options.compress) Object.assign(headers, codingHeaders(coding, headers.Vary))
     // RFC 9110, section 9.3.2: a HEAD is answered and over; it subscribes nobody.
     if (incoming.method === 'HEAD') return c.body(null, 200, headers)
-    if (!isGone(outgoing)) openStream(c, { matchers, grant, cursor, headers }, options)
+    if (!isGone(outgoing)) openStream(c, { matchers, grant, cursor, headers, coding }, options)
     return RESPONSE_ALREADY_SENT
   }
 }
 
 function openStream(
   c: Context<Environment>,
-  subscription: { matchers: Matcher[]; grant: Grant | null; cursor: Cursor; headers: Record<string, string> },
+  subscription: {
+    matchers: Matcher[]
+    grant: Grant | null
+    cursor: Cursor
+    headers: Record<string, string>
+    coding: CodingName | undefined
+  },
   options: SubscribeOptions,
 ): void {
-  const { hub, wheel, heartbeatMs, dispatchTimeoutMs } = options
-  const { matchers, grant, cursor, headers } = subscription
+  const { hub, wheel, backlog, heartbeatMs, dispatchTimeoutMs } = options
+  const { matchers, grant, cursor, headers, coding } = subscription
   let subscriber: Subscriber | undefined
   let ended: EndReason | undefined
   const stream = new Stream(c.env.outgoing, headers, {
     wheel,
+    backlog,
     heartbeatMs,
     dispatchTimeoutMs,
     lifetime: lifetimeOf(grant, options),
     resumed: cursor.lastEventId !== undefined,
+    coding,
     onEnd: reason => {
       ended = reason
       if (subscriber !== undefined) hub.unsubscribe(subscriber, reason)
@@ -103,6 +116,14 @@ function cursorHeaders(requested: string | undefined, { lastEventId }: Cursor): 
   if (requested === undefined) return {}
   const value = headerValue(lastEventId ?? earliest)
   return { 'Last-Event-ID': value, 'Mercure-Last-Event-ID': value }
+}
+
+/** The answer depends on what the client accepts, also where it is not compressed. */
+function codingHeaders(coding: CodingName | undefined, vary: string | undefined): Record<string, string> {
+  return {
+    Vary: vary === undefined ? 'Accept-Encoding' : `${vary}, Accept-Encoding`,
+    ...(coding === undefined ? {} : { 'Content-Encoding': coding }),
+  }
 }
 
 /**

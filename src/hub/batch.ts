@@ -1,13 +1,15 @@
 /**
  * The events that one subscriber receives in one turn of the event loop, as a node of a tree: subscribers that are sent the same
- * events in the same order hold the same node, and so share its joined bytes. `framed` is for the stream that writes it: framing
- * of its transfer coding, made once per node too.
+ * events in the same order hold the same node, and so share its joined bytes. `framed`, `deflated` and `zstandard` are for the streams
+ * that write it: its forms in a transfer coding and in content codings, made once per node too.
  */
 export class Batch {
   readonly event: Uint8Array
   readonly previous: Batch | undefined
   readonly byteLength: number
   framed: Uint8Array | undefined
+  deflated: Batch | Promise<Batch> | undefined
+  zstandard: Batch | Promise<Batch> | undefined
   #bytes: Uint8Array | undefined
   /** The continuation asked for last: nearly always the only one, since all subscribers of a topic get the same next event. */
   #next: Batch | undefined

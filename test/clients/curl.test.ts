@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { after, test } from 'node:test'
 import { createCertificate } from '../support/certificate.ts'
-import { curlMissing, curlWithoutHttp2 } from '../support/curl.ts'
+import { curlMissing, curlWithout } from '../support/curl.ts'
 import { startHub } from '../support/hub.ts'
 import { publisherToken } from '../support/token.ts'
 
@@ -40,17 +40,38 @@ function curl(...options: string[]) {
   }
 }
 
-const streams: { name: string; options: string[]; secure?: boolean; without?: string | false }[] = [
+interface Row {
+  readonly name: string
+  readonly options: string[]
+  readonly secure?: boolean
+  readonly compress?: boolean
+  /** Why this curl cannot do it. */
+  readonly without?: string | false
+}
+
+/** In a coding, and in no other: curl decodes what it is sent. */
+const compressed = (coding: string, feature: Parameters<typeof curlWithout>[0]): Row => ({
+  name: coding,
+  options: ['--compressed', '-H', `Accept-Encoding: ${coding}`],
+  compress: true,
+  without: curlWithout(feature),
+})
+
+const streams: readonly Row[] = [
   { name: 'HTTP/1.1', options: [] },
   { name: 'HTTP/1.0', options: ['--http1.0'] },
-  { name: 'an encoding that it can read', options: ['--compressed'] },
-  { name: 'HTTP/2', options: ['--http2'], secure: true, without: curlWithoutHttp2 },
+  { name: 'codings offered, and none used', options: ['--compressed'] },
+  { name: 'the coding that the hub chooses', options: ['--compressed'], compress: true },
+  compressed('gzip', 'libz'),
+  compressed('zstd', 'zstd'),
+  compressed('br', 'brotli'),
+  { name: 'HTTP/2', options: ['--http2'], secure: true, without: curlWithout('HTTP2') },
   { name: 'HTTP/1.1 over TLS', options: ['--http1.1'], secure: true },
 ]
-for (const { name, options, secure = false, without = false } of streams) {
+for (const { name, options, secure = false, compress = false, without = false } of streams) {
   test(`curl -N shows updates as they come: ${name}`, { skip: skip || without }, async () => {
     const { certFile, keyFile } = certificate
-    await using hub = await startHub(secure ? { cert_file: certFile, key_file: keyFile } : {})
+    await using hub = await startHub({ compress, ...(secure ? { cert_file: certFile, key_file: keyFile } : {}) })
     const trust = secure ? ['--cacert', certFile] : []
     await using reader = curl('-N', ...trust, ...options, `${hub.hubUrl}?topic=${topic}`)
     const opening = await reader.until(text => text.endsWith('\n'))
