@@ -1,4 +1,12 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import {
+  AggregatorRegistry,
+  Counter,
+  collectDefaultMetrics,
+  Gauge,
+  type MetricObjectWithValues,
+  type MetricValue,
+  Registry,
+} from 'prom-client'
 import type { HubObserver } from './hub/hub.ts'
 
 export interface Metrics {
@@ -9,10 +17,15 @@ export interface Metrics {
   /** All figures in the text format of Prometheus. */
   render(): Promise<string>
   readonly contentType: string
+  /** All figures as values, to be added to those of other processes. */
+  snapshot(): Promise<Snapshot>
 }
 
-/** The figures of one hub, in a registry of its own. `recentBytes` reads a figure that is only known when asked for. */
-export function createMetrics(read: { recentBytes: () => number }): Metrics {
+/** The figures of one process, as JSON takes them. */
+export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[]
+
+/** The figures of one hub, in a registry of its own. `read` reads those that are only known when asked for. */
+export function createMetrics(read: { recentBytes: () => number; waitingBytes: () => number }): Metrics {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })
   const registers = [registry]
@@ -56,6 +69,14 @@ export function createMetrics(read: { recentBytes: () => number }): Metrics {
       this.set(read.recentBytes())
     },
   })
+  new Gauge({
+    name: 'talaria_waiting_bytes',
+    help: 'Bytes that wait for slow subscribers; what waits for several is counted once.',
+    registers,
+    collect() {
+      this.set(read.waitingBytes())
+    },
+  })
   return {
     observer: {
       published: () => updates.inc(),
@@ -72,5 +93,25 @@ export function createMetrics(read: { recentBytes: () => number }): Metrics {
     refused: code => refused.inc({ code }),
     render: () => registry.metrics(),
     contentType: registry.contentType,
+    snapshot: () => registry.getMetricsAsJSON(),
   }
 }
+
+/** The figures of a process that runs no hub. */
+export function createProcessMetrics(): () => Promise<Snapshot> {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  return () => registry.getMetricsAsJSON()
+}
+
+/** The figures of several processes as one, in the text format of Prometheus: sums, and for the event loop's delays their mean, least and most. */
+export const renderTotals = (snapshots: readonly Snapshot[]): Promise<string> =>
+  AggregatorRegistry.aggregate([...snapshots]).metrics()
+
+/** What processes that have ended have counted, together. */
+export const addUpCounters = async (snapshots: readonly Snapshot[]): Promise<Snapshot> =>
+  await AggregatorRegistry.aggregate(
+    snapshots.map(snapshot => snapshot.filter(({ type }) => isCounted.has(String(type)))),
+  ).getMetricsAsJSON()
+
+const isCounted: ReadonlySet<string> = new Set(['counter', 'histogram'])

@@ -1,3 +1,4 @@
+import { setTimeout as after } from 'node:timers/promises'
 import { checkTransportUrl, openTransport } from '../transports/index.ts'
 import type { Config } from './config/config.ts'
 import { redactDsn } from './config/dsn.ts'
@@ -7,7 +8,7 @@ import { type AppOptions, createApp } from './http/app.ts'
 import { Backlog } from './http/backlog.ts'
 import { createCompilers } from './http/compilers.ts'
 import { createListener } from './http/listener.ts'
-import { createMetricsApp } from './http/metrics.ts'
+import { createMetricsApp, type Figures } from './http/metrics.ts'
 import { compileOrigins } from './http/origin.ts'
 import { openServer } from './http/server.ts'
 import { TimerWheel } from './http/timer-wheel.ts'
@@ -25,19 +26,38 @@ export interface RunningHub {
   /** Where the figures are; `undefined`: nowhere. */
   readonly metricsUrl: string | undefined
   readonly hub: Hub
+  /**
+   * Resolves when the hub has reached its log: it is not ready until then. Rejects when that is found to be impossible as it is configured;
+   * the hub has closed itself then.
+   */
+  readonly attached: Promise<void>
   /** Ends every stream, finishes publishes under way, and frees everything, within the configured shutdown timeout. Idempotent. */
   close(): Promise<void>
 }
 
+/** How long a hub waits for its log before it listens without. */
+const attachMs = 1000
+
+/** What differs where a hub has several processes: the first one logs that it starts and ends. */
+export interface PartOfHub {
+  /** The figures of all, given those of this process. */
+  readonly figures: (own: Metrics) => Figures
+}
+
 /**
  * Builds a hub from its configuration and starts it: the only place that knows all the parts. `openLog` opens another transport than
- * those that `transport_url` names.
+ * those that `transport_url` names; `part`: this process is one of several of a hub.
  * @throws HubError `configuration_invalid`, `transport_unavailable`
  */
-export async function serve(config: Config, log: Log, openLog: OpenTransport = openTransport): Promise<RunningHub> {
+export async function serve(
+  config: Config,
+  log: Log,
+  openLog: OpenTransport = openTransport,
+  part?: PartOfHub,
+): Promise<RunningHub> {
   const compileFor = createCompilers()
   const authenticator = buildAuthenticator(config, compileFor, log)
-  const transport = await openLog(config.transportUrl, { log })
+  const transport = await openLog(config.transportUrl, { log, publishTimeoutMs: config.publishTimeoutMs })
   const backlog = new Backlog(config.maxQueueBytesTotal)
   const metrics = createMetrics({ recentBytes: () => hub.recentBytes, waitingBytes: () => backlog.bytes })
   const hub = new Hub({
@@ -48,6 +68,7 @@ export async function serve(config: Config, log: Log, openLog: OpenTransport = o
     observer: observe(metrics, log),
   })
   const wheel = new TimerWheel(tickFor(config))
+  const figures = part?.figures(metrics) ?? metrics
   const app = createApp({
     hub,
     authenticator,
@@ -66,19 +87,22 @@ export async function serve(config: Config, log: Log, openLog: OpenTransport = o
     heartbeatMs: config.heartbeatIntervalMs,
     dispatchTimeoutMs: config.dispatchTimeoutMs,
     writeTimeoutMs: config.writeTimeoutMs,
+    compress: config.compress,
     metadata: describeResource(config),
-    metrics: config.metrics === 'main' ? metrics : undefined,
+    metrics: config.metrics === 'main' ? figures : undefined,
     demo: config.demo,
     log,
     refused: metrics.refused,
   })
   const opened: (() => Promise<void>)[] = [() => hub.close()]
+  let isClosing = false
   const close = once(async () => {
-    log.info('shutting down')
+    isClosing = true
+    if (part === undefined) log.info('shutting down')
     const closed = await Promise.allSettled(opened.map(closeOne => closeOne()))
     wheel.close()
     for (const result of closed) if (result.status === 'rejected') throw result.reason
-    log.info('stopped')
+    if (part === undefined) log.info('stopped')
   })
   const open = async (
     setting: string,
@@ -94,20 +118,39 @@ export async function serve(config: Config, log: Log, openLog: OpenTransport = o
     return server.url
   }
   try {
-    await hub.start()
+    const attached = hub.start()
+    // Who asks while the log is away is told so; where it is there, nobody sees a hub without it.
+    const isAttached = await Promise.race([attached.then(() => true), after(attachMs, false, { ref: false })])
+    const reached = isAttached ? attached : attachLate(attached)
+    reached.catch(() => {})
     const url = await open('addr', app, config.listen, config.tls)
     const metricsUrl = await openMetrics(url)
-    log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl }, `listening on ${url}`)
-    return { url, metricsUrl, hub, close }
+    if (!isAttached) log.warn('the log cannot be reached yet: until then the hub is not ready, and refuses everybody')
+    if (part === undefined) {
+      log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl }, `listening on ${url}`)
+    }
+    return { url, metricsUrl, hub, attached: reached, close }
   } catch (error) {
     await close().catch(failure => log.error({ err: failure }, 'the hub that did not start was not closed cleanly'))
     throw error
   }
 
+  async function attachLate(attached: Promise<void>): Promise<void> {
+    try {
+      await attached
+      log.info('the log is reached: the hub is ready')
+    } catch (error) {
+      if (isClosing) return
+      log.fatal({ err: error }, 'the hub cannot use its log, and ends')
+      await close()
+      throw error
+    }
+  }
+
   async function openMetrics(hubUrl: string): Promise<string | undefined> {
     if (config.metrics === null) return undefined
     if (config.metrics === 'main') return `${hubUrl}/metrics`
-    return `${await open('metrics_addr', createMetricsApp({ hub, metrics, log }), config.metrics, null)}/metrics`
+    return `${await open('metrics_addr', createMetricsApp({ hub, metrics: figures, log }), config.metrics, null)}/metrics`
   }
 }
 

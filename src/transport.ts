@@ -64,11 +64,8 @@ export interface Transport {
     options: { readonly topics?: ReadonlySet<string>; readonly signal: AbortSignal },
   ): Promise<History>
 
-  /** Small messages to every node, the sender included, at most once, in no order with the log. Absent: a single node. */
-  readonly broadcast?: {
-    send(message: Uint8Array): Promise<void>
-    receive(listener: (message: Uint8Array) => void): void
-  }
+  /** Small messages between nodes. Absent: a single node. */
+  readonly broadcast?: Broadcast
 
   /** Rejects, with a sentence for the operator, while the backend cannot be used. Absent: always ready. */
   ready?(): Promise<void>
@@ -77,9 +74,27 @@ export interface Transport {
   close(): Promise<void>
 }
 
+/**
+ * Messages to every node, the sender included: each arrives at most once, late or in another order if need be, and in none with the log.
+ * A transport that can keep the order of one node's messages and publishes should: the list of subscriptions is then never behind
+ * the events that announce them.
+ */
+export interface Broadcast {
+  /** The longest message that `send` takes, in bytes, 1 KiB at least. Absent: 1 MiB. The hub cuts what is longer, and joins it again. */
+  readonly maxBytes?: number
+  /** Rejects when the message is known not to be sent. */
+  send(message: Uint8Array): Promise<void>
+  /** Called once, before `send`. `listener` does not throw and returns at once. */
+  receive(listener: (message: Uint8Array) => void): void
+  /** A message for the backend to send in the name of this node when it has vanished without `close`. Absent: it would not know. */
+  will?(message: Uint8Array): void
+}
+
 /** What the composition root hands to a transport. */
 export interface TransportContext {
   readonly log: TransportLog
+  /** How long a publisher waits at most for a backend that does not answer, in milliseconds; 0: for ever. Absent: 5 s. */
+  readonly publishTimeoutMs?: number
 }
 
 /** The part of a pino logger that transports use. */

@@ -44,6 +44,20 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
   { room: /^src\/hub\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\//, /^src\/transport\.ts$/, /^src\/hub\//] },
   { room: /^src\/http\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\//, /^src\/hub\//, /^src\/http\//] },
   { room: /^src\/config\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\/generation\.ts$/, /^src\/config\//] },
+  {
+    // Processes of one hub: they know the log, and nothing of what it is for.
+    room: /^src\/workers\//,
+    mayImport: [/^src\/workers\//, /^src\/(transport|errors)\.ts$/, /^src\/protocol\//],
+  },
+  {
+    room: /^src\/serve-workers\.ts$/,
+    mayImport: [/^src\/(workers|config)\//, /^src\/(log|metrics)\.ts$/, /^transports\/index\.ts$/],
+  },
+  {
+    // The program of a worker.
+    room: /^src\/worker\.ts$/,
+    mayImport: [/^src\/workers\//, /^src\/config\/transfer\.ts$/, /^src\/(log|metrics|serve)\.ts$/],
+  },
   { room: /^src\/log\.ts$/, mayImport: [] },
   { room: /^src\/metrics\.ts$/, mayImport: [/^src\/hub\//] },
   {
@@ -61,7 +75,11 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
   },
   {
     room: /^src\/cli\//,
-    mayImport: [/^src\/(cli|config|protocol)\//, /^src\/(errors|log|serve)\.ts$/, /^src\/http\/tokens\/signing\.ts$/],
+    mayImport: [
+      /^src\/(cli|config|protocol)\//,
+      /^src\/(errors|log|serve|serve-workers)\.ts$/,
+      /^src\/http\/tokens\/signing\.ts$/,
+    ],
   },
   { room: /^src\/main\.ts$/, mayImport: [/^src\/cli\//, /^src\/errors\.ts$/, /^package\.json$/] },
   { room: /^transports\/index\.ts$/, mayImport: [/^transports\/[\w-]+\.ts$/, /^src\/(transport|errors)\.ts$/] },
@@ -156,7 +174,8 @@ test('names say what a file holds', () => {
 
 test('docs/architecture.md tells of files and functions that are there', async () => {
   const document = await readFile(join(root, 'docs/architecture.md'), 'utf8')
-  const named = (text: string) => [...text.matchAll(/(?<![\w/])[a-z]+\/[\w/-]+\.ts\b/g)].map(([name]) => normalize(name))
+  const named = (text: string) =>
+    [...text.matchAll(/(?<![\w/])[a-z]+\/[\w/-]+\.ts\b/g)].map(([name]) => normalize(name))
   const find = (name: string) => sources.get(name) ?? sources.get(join('src', name))
   assert.deepEqual(
     named(document).filter(name => find(name) === undefined),

@@ -10,10 +10,20 @@ interface TransportModule {
   readonly openArchive?: (url: URL, options: { writable: boolean }) => Promise<Archive>
 }
 
-/** The transport of each URL scheme, loaded when it is chosen: the others' clients need not be installed. */
-const transports: Readonly<Record<string, () => Promise<TransportModule>>> = {
-  local: () => import('./local.ts'),
-  bolt: () => import('./bolt.ts'),
+interface Entry {
+  /** Loads it when it is chosen: the others' clients need not be installed. */
+  readonly load: () => Promise<TransportModule>
+  /** One process alone can have this log open: others get it from that one. */
+  readonly isSingleNode: boolean
+}
+
+/** The transport of each URL scheme. */
+const transports: Readonly<Record<string, Entry>> = {
+  local: { load: () => import('./local.ts'), isSingleNode: true },
+  bolt: { load: () => import('./bolt.ts'), isSingleNode: true },
+  redis: { load: () => import('./redis.ts'), isSingleNode: false },
+  rediss: { load: () => import('./redis.ts'), isSingleNode: false },
+  valkey: { load: () => import('./redis.ts'), isSingleNode: false },
 }
 
 /** @throws HubError `configuration_invalid` for an unknown scheme or a bad URL, `transport_unavailable` */
@@ -67,10 +77,15 @@ export async function openArchive(
   }
 }
 
-async function load(url: URL): Promise<TransportModule> {
+/** Only one process can open this log at a time. @throws HubError `configuration_invalid` for an unknown scheme */
+export const isSingleNode = (url: URL): boolean => entryOf(url).isSingleNode
+
+const load = (url: URL): Promise<TransportModule> => entryOf(url).load()
+
+function entryOf(url: URL): Entry {
   const scheme = url.protocol.slice(0, -1)
-  const load = transports[scheme]
-  if (load !== undefined) return await load()
+  const entry = transports[scheme]
+  if (entry !== undefined) return entry
   const known = Object.keys(transports).map(name => `${name}://`)
   throw new HubError(
     'configuration_invalid',

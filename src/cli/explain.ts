@@ -49,7 +49,7 @@ const generations: Readonly<Record<Config['protocol'], string>> = {
   '1.0': 'Generation 1.0 alone.',
 }
 
-function describeAddress({ listen, tls, publicOrigins, useForwardedHeaders }: Config): string[] {
+function describeAddress({ listen, tls, workers, publicOrigins, useForwardedHeaders }: Config): string[] {
   const reach = isEveryInterface(listen.host)
     ? ', on every interface'
     : isLoopback(listen.host)
@@ -57,6 +57,7 @@ function describeAddress({ listen, tls, publicOrigins, useForwardedHeaders }: Co
       : ''
   return [
     `Listens on ${formatAddress(listen)}${reach}, ${tls === null ? 'plain HTTP' : `HTTPS with the certificate ${tls.certFile}`}.`,
+    ...(workers > 1 ? [`${workers} processes serve requests there; one more keeps them.`] : []),
     ...(publicOrigins.length > 0 ? [`Answers for ${publicOrigins.join(', ')} alone.`] : []),
     ...(useForwardedHeaders
       ? ['Takes scheme and host from the headers of a proxy, which must set them on every request.']
@@ -114,8 +115,12 @@ function describeCors(origins: readonly string[]): string {
 }
 
 function describeStreams(config: Config): string[] {
-  const { heartbeatIntervalMs, writeTimeoutMs, dispatchTimeoutMs, maxQueueBytes } = config
+  const { heartbeatIntervalMs, writeTimeoutMs, dispatchTimeoutMs, maxQueueBytes, maxQueueBytesTotal, compress } = config
   const stuck = dispatchTimeoutMs === 0 ? '' : `, or any for ${time(dispatchTimeoutMs)}`
+  const total =
+    maxQueueBytesTotal === 0
+      ? ''
+      : ` When ${formatSize(maxQueueBytesTotal)} wait for all of them, those with the most end.`
   return [
     heartbeatIntervalMs === 0
       ? 'Nothing is sent in silence.'
@@ -123,7 +128,8 @@ function describeStreams(config: Config): string[] {
     writeTimeoutMs === 0
       ? 'A stream has no longest life.'
       : `A stream lives for ${time(writeTimeoutMs)} at most; its client then reconnects.`,
-    `A reader is too slow, and its stream ends, when more than ${formatSize(maxQueueBytes)} wait for it${stuck}.`,
+    `A reader is too slow, and its stream ends, when more than ${formatSize(maxQueueBytes)} wait for it${stuck}.${total}`,
+    ...(compress ? ['Streams are compressed for those who ask: gzip, zstd, br.'] : []),
   ]
 }
 

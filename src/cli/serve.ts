@@ -21,7 +21,10 @@ export function serveCommand(): Command {
     for (const warning of warnings) log.warn(warning)
     // What state the hub is in then, nobody knows: it ends, as Node has it, but not without a line in the log.
     process.on('uncaughtExceptionMonitor', error => log.fatal({ err: error }, 'a defect ends the hub'))
-    const hub = await serve(config, log)
+    const hub: Running = await (config.workers === 1 ? serve(config, log) : serveByWorkers(config, log))
+    hub.attached?.catch(() => {
+      process.exitCode = 1
+    })
     for (const signal of ['SIGTERM', 'SIGINT'] as const) {
       // More than once the same: a supervisor may signal a script in front of the hub, which passes it on, and the hub as well.
       process.on(signal, () => {
@@ -33,3 +36,12 @@ export function serveCommand(): Command {
     }
   })
 }
+
+interface Running {
+  readonly attached?: Promise<void>
+  close(): Promise<void>
+}
+
+/** A hub of one process does without what several need. */
+const serveByWorkers = async (...[config, log]: Parameters<typeof serve>) =>
+  await (await import('../serve-workers.ts')).serveWorkers(config, log)

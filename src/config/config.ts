@@ -11,6 +11,8 @@ export interface Config {
   readonly publicOrigins: readonly string[]
   readonly useForwardedHeaders: boolean
   readonly compress: boolean
+  /** Processes that serve requests; 1: the hub is one process. */
+  readonly workers: number
 
   readonly transportUrl: URL
   /** Bounds of the window of newest updates that each hub keeps in memory. */
@@ -37,6 +39,7 @@ export interface Config {
   readonly heartbeatIntervalMs: number
   readonly writeTimeoutMs: number
   readonly dispatchTimeoutMs: number
+  readonly publishTimeoutMs: number
   readonly readTimeoutMs: number
   readonly readHeaderTimeoutMs: number
   /** 0: open streams are cut at once. */
@@ -44,6 +47,8 @@ export interface Config {
   /** 0: no limit. */
   readonly maxRequestBodyBytes: number
   readonly maxQueueBytes: number
+  /** 0: no bound. */
+  readonly maxQueueBytesTotal: number
 
   readonly logFormat: 'text' | 'json'
   readonly debug: boolean

@@ -34,6 +34,8 @@ export const several = <T extends z.ZodType>(item: T) => z.preprocess(splitText,
 const splitText = (value: unknown) =>
   typeof value === 'string' ? value.split(/[\s,]+/).filter(part => part !== '') : value
 
+/** One that has a default and needs no quotes. */
+export const withDefault = <T>(parse: (text: string) => T, byDefault: string) => read(scalar, parse).prefault(byDefault)
 export const flag = (byDefault: boolean) => read(scalar, parseSwitch).prefault(byDefault)
 /** Bytes. */
 export const size = (byDefault: string, least = 0) =>

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { type Config, defaultCookieNames, type Issuer, type Roles } from './config.ts'
 import { parseDsn } from './dsn.ts'
 import type { Report } from './problem.ts'
@@ -27,6 +28,7 @@ export function resolve(settings: Settings, report: Report): Config {
     publicOrigins: settings.public_urls,
     useForwardedHeaders: settings.use_forwarded_headers,
     compress: settings.compress,
+    workers: settings.workers === 'auto' ? availableParallelism() : settings.workers,
     transportUrl: settings.transport_url ?? parseDsn(defaultTransportUrl),
     recent: settings.recent,
     protocol,
@@ -41,11 +43,13 @@ export function resolve(settings: Settings, report: Report): Config {
     heartbeatIntervalMs: settings.heartbeat_interval,
     writeTimeoutMs: settings.write_timeout,
     dispatchTimeoutMs: settings.dispatch_timeout,
+    publishTimeoutMs: settings.publish_timeout,
     readTimeoutMs: settings.read_timeout,
     readHeaderTimeoutMs: settings.read_header_timeout,
     shutdownTimeoutMs: settings.shutdown_timeout,
     maxRequestBodyBytes: settings.max_request_body_size,
     maxQueueBytes: settings.max_queue_bytes,
+    maxQueueBytesTotal: settings.max_queue_bytes_total,
     logFormat: settings.log_format === 'TEXT' ? 'text' : 'json',
     debug: settings.debug,
     metrics,

@@ -1,12 +1,26 @@
 import * as z from 'zod'
 import { parseDsn } from './dsn.ts'
-import { choice, count, flag, mapping, one, optional, optionalChoice, scalar, several, size, timer } from './fields.ts'
+import {
+  choice,
+  count,
+  flag,
+  mapping,
+  one,
+  optional,
+  optionalChoice,
+  scalar,
+  several,
+  size,
+  timer,
+  withDefault,
+} from './fields.ts'
 import { invalid } from './invalid.ts'
 import { retiredKeys } from './sources/retired.ts'
 import { parseAddress } from './values/address.ts'
 import { algorithms, asymmetricAlgorithms, parseKeySetUrl } from './values/key.ts'
 import { parseOrigin } from './values/origin.ts'
 import { parsePublicUrl, parseResourceIdentifier } from './values/public-url.ts'
+import { parseWorkers } from './values/workers.ts'
 
 const asWritten = (text: string): string => text
 
@@ -31,6 +45,7 @@ export const schema = mapping(
     public_urls: several(one(parsePublicUrl)),
     use_forwarded_headers: flag(false),
     compress: flag(false),
+    workers: withDefault(parseWorkers, '1'),
     // the log
     transport_url: optional(parseDsn),
     transport_url_file: optional(asWritten),
@@ -68,11 +83,13 @@ export const schema = mapping(
     heartbeat_interval: timer('15s'),
     write_timeout: timer('600s'),
     dispatch_timeout: timer('5s'),
+    publish_timeout: timer('5s'),
     read_timeout: timer('5s'),
     read_header_timeout: timer('3s'),
     shutdown_timeout: timer('30s'),
     max_request_body_size: size('1MiB'),
     max_queue_bytes: size('1MiB', 1024),
+    max_queue_bytes_total: size('256MiB'),
     // watching it
     log_format: choice(['TEXT', 'JSON', 'FLUENTD']).prefault('JSON'),
     debug: flag(false),

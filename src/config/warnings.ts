@@ -86,10 +86,9 @@ function ofIdentity({ issuers, resourceIdentifier, publicOrigins }: Config): str
   return []
 }
 
-function withoutEffect({ license, compress, log_format }: Settings): string[] {
+function withoutEffect({ license, log_format }: Settings): string[] {
   return [
     ...(license === null ? [] : ['license is not needed: every transport is free.']),
-    ...(compress ? ['compress has no effect in this version: streams are sent uncompressed.'] : []),
     ...(log_format === 'FLUENTD' ? ['log_format FLUENTD is taken as JSON.'] : []),
   ]
 }

@@ -3,6 +3,7 @@ import type { Grant } from '../protocol/grant.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import { earliest, type Update } from '../protocol/update.ts'
 import type { LogEntry, Transport } from '../transport.ts'
+import type { ClusterTimes } from './cluster.ts'
 import { FanOut } from './fan-out.ts'
 import { Presence } from './presence.ts'
 import { Recent } from './recent.ts'
@@ -21,6 +22,7 @@ export interface HubOptions {
   /** Announce subscriptions and keep a list of them. */
   readonly subscriptions: boolean
   readonly observer: HubObserver
+  readonly cluster?: ClusterTimes
 }
 
 /** What happens in a hub, for metrics and logs. Called on hot paths: must be quick and not throw. */
@@ -48,27 +50,46 @@ export class Hub {
   /** To stop a reading of the log whose reader has gone; only while there is one. */
   readonly #replaying = new Map<Subscriber, AbortController>()
   #lastEventId: string = earliest
+  #attached = false
   #closing = false
 
-  constructor({ transport, recent, maxQueueBytes, subscriptions, observer }: HubOptions) {
+  constructor({ transport, recent, maxQueueBytes, subscriptions, observer, cluster = {} }: HubOptions) {
     this.#transport = transport
     this.#maxQueueBytes = maxQueueBytes
     this.#observer = observer
     this.#recent = new Recent({ ...recent, entries: transport.recentEntries ?? recent.entries })
     this.#past = { recent: this.#recent, history: transport.history?.bind(transport) }
-    this.presence = subscriptions ? new Presence(update => this.#announce(update)) : undefined
+    if (subscriptions) {
+      this.presence = new Presence({
+        announce: update => this.#announce(update),
+        broadcast: transport.broadcast,
+        times: cluster,
+        failed: (error, during) => observer.failed(error, during),
+      })
+    }
     this.#backfill = Math.max(1, transport.recentEntries ?? recent.entries)
   }
 
   readonly #backfill: number
 
-  /** Attaches to the log's tail; the window is filled when this resolves. */
+  /** Attaches to the log's tail; the window is filled when this resolves. Until then the hub refuses everybody. */
   async start(): Promise<void> {
     await this.#transport.start({ backfill: this.#backfill }, (entry, live) => this.#deliver(entry, live))
+    this.#attached = true
+    this.presence?.start()
   }
 
-  /** A hub that shuts down takes no updates and no subscribers. @throws HubError `shutting_down` */
+  /**
+   * A hub that shuts down, or has not reached its log yet, takes no updates and no subscribers.
+   * @throws HubError `shutting_down`, `transport_unavailable`
+   */
   requireOpen(): void {
+    this.#requireNotClosing()
+    if (this.#attached) return
+    throw new HubError('transport_unavailable', 'This hub has not reached its log yet: try again in a moment.')
+  }
+
+  #requireNotClosing(): void {
     if (!this.#closing) return
     throw new HubError('shutting_down', 'This hub is shutting down: try again, at another node or in a moment.')
   }
@@ -94,6 +115,7 @@ export class Hub {
 
   /** Where a subscriber with these matchers resumes. Comes before `subscribe`, since the response head tells the client. */
   locate(lastEventId: string | undefined, matchers: readonly Matcher[], signal: AbortSignal): Promise<Cursor> {
+    this.requireOpen()
     return locate(lastEventId, matchers, this.#past, signal)
   }
 
@@ -149,14 +171,16 @@ export class Hub {
   }
 
   async ready(): Promise<void> {
-    this.requireOpen()
+    this.#requireNotClosing()
     await this.#transport.ready?.()
+    this.requireOpen()
   }
 
   /** Ends every stream, waits for publishes under way, closes the transport. Idempotent. */
   async close(): Promise<void> {
     this.#closing = true
     for (const subscriber of [...this.#connected]) subscriber.end('shutdown')
+    this.presence?.leave()
     await this.#transport.close()
   }
 

@@ -1,37 +1,106 @@
 import type { MatcherKind } from '../protocol/matcher.ts'
 import { createSubscriptions, type Subscription, subscriptionEvent } from '../protocol/subscription.ts'
 import type { Update } from '../protocol/update.ts'
+import type { Broadcast } from '../transport.ts'
+import { Cluster, type ClusterTimes } from './cluster.ts'
 import type { Subscriber } from './subscriber.ts'
 import { createUpdateId } from './update-id.ts'
 
-/** Who is subscribed to what, announced as it changes by updates of the log that only granted subscribers receive. */
-export class Presence {
-  readonly #announce: (update: Update) => void
-  readonly #bySubscriber = new Map<string, readonly Subscription[]>()
+export interface PresenceOptions {
+  /** Stores an update; it is called in the order of changes and deals with failure itself. */
+  readonly announce: (update: Update) => Promise<void>
+  /** How the nodes of this hub speak to each other; `undefined`: there is one. */
+  readonly broadcast: Broadcast | undefined
+  readonly times: ClusterTimes
+  readonly failed: (error: unknown, during: string) => void
+}
 
-  /** `announce` stores an update; it is called in the order of changes and deals with failure itself. */
-  constructor(announce: (update: Update) => void) {
-    this.#announce = announce
+/** Who is subscribed to what, at all nodes, announced as it changes by updates of the log that only granted subscribers receive. */
+export class Presence {
+  readonly #announceUpdate: (update: Update) => Promise<void>
+  /** Those of this node, by subscriber. */
+  readonly #own = new Map<string, readonly Subscription[]>()
+  /** Those of the other nodes. */
+  readonly #cluster: Cluster | undefined
+
+  constructor({ announce, broadcast, times, failed }: PresenceOptions) {
+    this.#announceUpdate = announce
+    if (broadcast === undefined) return
+    this.#cluster = new Cluster({
+      ...times,
+      broadcast,
+      own: this.#own,
+      announceEnd: subscriptions => this.#announceEnd(subscriptions),
+      announceReturn: () => this.#announceAgain(),
+      failed,
+    })
+  }
+
+  start(): void {
+    this.#cluster?.start()
+  }
+
+  /** The other nodes forget what is left here. */
+  leave(): void {
+    this.#cluster?.leave()
   }
 
   add({ id, matchers, grant }: Subscriber): void {
     const subscriptions = createSubscriptions(id, matchers, grant)
-    this.#bySubscriber.set(id, subscriptions)
-    for (const subscription of subscriptions) this.#announce(subscriptionEvent(subscription, createUpdateId()))
+    this.#own.set(id, subscriptions)
+    // Before the events: who has read them finds what they say in the list of any node.
+    this.#cluster?.changed(id, subscriptions)
+    this.#announce(subscriptions)
   }
 
   remove({ id }: Subscriber): void {
-    for (const subscription of this.#bySubscriber.get(id) ?? []) {
-      this.#announce(subscriptionEvent({ ...subscription, active: false }, createUpdateId()))
-    }
-    this.#bySubscriber.delete(id)
+    const subscriptions = this.#own.get(id)
+    if (subscriptions === undefined) return
+    this.#own.delete(id)
+    this.#cluster?.changed(id, null)
+    this.#announce(subscriptions.map(ended))
   }
 
   find(subscriber: string, kind: MatcherKind, pattern: string): Subscription | undefined {
-    return this.#bySubscriber.get(subscriber)?.find(s => s.kind === kind && s.pattern === pattern)
+    for (const bySubscriber of this.#nodes) {
+      const found = bySubscriber.get(subscriber)?.find(s => s.kind === kind && s.pattern === pattern)
+      if (found !== undefined) return found
+    }
+    return undefined
   }
 
   list(wanted: (subscription: Subscription) => boolean): Subscription[] {
-    return [...this.#bySubscriber.values()].flat().filter(wanted)
+    return this.#nodes.flatMap(bySubscriber => [...bySubscriber.values()].flat().filter(wanted))
+  }
+
+  get #nodes(): readonly ReadonlyMap<string, readonly Subscription[]>[] {
+    return this.#cluster === undefined ? [this.#own] : [this.#own, ...this.#cluster.others]
+  }
+
+  #announce(subscriptions: readonly Subscription[]): void {
+    for (const subscription of subscriptions) this.#store(subscription)
+  }
+
+  /** Those who leave meanwhile are not announced after their end. */
+  async #announceAgain(): Promise<void> {
+    for (const id of [...this.#own.keys()]) {
+      await Promise.all((this.#own.get(id) ?? []).map(subscription => this.#store(subscription)))
+    }
+  }
+
+  async #announceEnd(subscriptions: readonly Subscription[]): Promise<void> {
+    for (let from = 0; from < subscriptions.length; from += announcedAtOnce) {
+      const some = subscriptions.slice(from, from + announcedAtOnce)
+      await Promise.all(some.map(subscription => this.#store(ended(subscription))))
+    }
+  }
+
+  #store(subscription: Subscription): Promise<void> {
+    return this.#announceUpdate(subscriptionEvent(subscription, createUpdateId()))
   }
 }
+
+/** A node that has gone may have had very many. */
+const announcedAtOnce = 100
+
+const ended = (subscription: Subscription): Subscription => ({ ...subscription, active: false })

@@ -34,7 +34,6 @@ const warned: readonly [what: string, yaml: string, warning: RegExp | null][] = 
   ['a JWK Set on this machine', `${secret}\npublisher_jwks_url: http://localhost/jwks`, null],
   ['publishing from everywhere', `${secret}\npublish_allowed_origins: "*"`, /^publish_allowed_origins holds "\*"/],
   ['a license', `${secret}\nlicense: mine`, /^license is not needed: every transport is free\.$/],
-  ['compression', `${secret}\ncompress: true`, /^compress has no effect/],
   ['the format of Fluentd', `${secret}\nlog_format: FLUENTD`, /^log_format FLUENTD is taken as JSON\.$/],
   [
     'issuers that are not used',

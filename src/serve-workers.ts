@@ -1,0 +1,82 @@
+import { extname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { isSingleNode, openTransport } from '../transports/index.ts'
+import type { Config } from './config/config.ts'
+import { redactDsn } from './config/dsn.ts'
+import { packConfig } from './config/transfer.ts'
+import { type Log, writeLine } from './log.ts'
+import { addUpCounters, createProcessMetrics } from './metrics.ts'
+import { Figures } from './workers/figures.ts'
+import { LogHost } from './workers/log-host.ts'
+import { Primary } from './workers/primary.ts'
+import type { Addresses, WorkerSettings } from './workers/worker-process.ts'
+
+export interface RunningWorkers extends Addresses {
+  /** Ends every stream of every worker, finishes publishes under way, and ends the workers. Idempotent. */
+  close(): Promise<void>
+}
+
+/** Beside the window of newest updates, which a worker is sent when it starts. */
+const maxWaitingBytes = 64 << 20
+
+/**
+ * A hub of several processes on one port: this one keeps the log, unless each can open it by itself, and the workers alive.
+ * @throws HubError `configuration_invalid`, `transport_unavailable`
+ */
+export async function serveWorkers(config: Config, log: Log): Promise<RunningWorkers> {
+  const isLogHosted = isSingleNode(config.transportUrl)
+  const transport = isLogHosted
+    ? await openTransport(config.transportUrl, { log, publishTimeoutMs: config.publishTimeoutMs })
+    : undefined
+  const closeLog = async () => await transport?.close()
+  try {
+    const primary = await Primary.start({
+      count: config.workers,
+      program: fileURLToPath(new URL(`./worker${extname(import.meta.filename)}`, import.meta.url)),
+      settings: (number, listen) =>
+        encodeSettings({ number, isLogHosted, config: packConfig(shareOf(config, listen)) }),
+      host: transport === undefined ? undefined : await LogHost.start(transport, config.recent),
+      figures: config.metrics === null ? undefined : new Figures({ own: createProcessMetrics(), keep: addUpCounters }),
+      maxWaitingBytes: maxWaitingBytes + config.recent.bytes,
+      shutdownTimeoutMs: config.shutdownTimeoutMs,
+      log,
+      writeLine: (line, stream) => (stream === 'stdout' ? writeLine(log, line) : process.stderr.write(line)),
+    })
+    const { url, metricsUrl } = primary.addresses
+    const { workers } = config
+    log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl, workers }, `listening on ${url}`)
+    let closed: Promise<void> | undefined
+    const close = async () => {
+      log.info('shutting down')
+      await primary.close()
+      await closeLog()
+      log.info('stopped')
+    }
+    return {
+      url,
+      metricsUrl,
+      close() {
+        closed ??= close()
+        return closed
+      },
+    }
+  } catch (error) {
+    await closeLog()
+    throw error
+  }
+}
+
+const encodeSettings = (settings: WorkerSettings): Uint8Array => Buffer.from(JSON.stringify(settings))
+
+/** What one worker is to do: its part of what the hub may take, at the addresses that were found before. */
+function shareOf(config: Config, listen: Addresses | undefined): Config {
+  const { listen: configured, metrics, maxQueueBytesTotal, workers } = config
+  const at = <Address extends { port: number }>(address: Address, url: string | undefined): Address =>
+    url === undefined ? address : { ...address, port: Number(new URL(url).port) || address.port }
+  return {
+    ...config,
+    listen: at(configured, listen?.url),
+    metrics: metrics === null || metrics === 'main' ? metrics : at(metrics, listen?.metricsUrl),
+    maxQueueBytesTotal: Math.ceil(maxQueueBytesTotal / workers),
+  }
+}

@@ -1,0 +1,64 @@
+import { Socket } from 'node:net'
+import { unpackConfig } from './config/transfer.ts'
+import { createLog, type Log } from './log.ts'
+import { type Metrics, renderTotals } from './metrics.ts'
+import { type RunningHub, serve } from './serve.ts'
+import { Link } from './workers/link.ts'
+import { openRemoteLog } from './workers/remote-log.ts'
+import { type Addresses, linkDescriptor, type WorkerSettings } from './workers/worker-process.ts'
+
+/** More than that left waiting by the primary process: it hangs, and nothing is worth waiting for. */
+const maxWaitingBytes = 256 << 20
+
+// The program of one of several processes of a hub; `serve-workers.ts` starts it.
+const link = new Link(new Socket({ fd: linkDescriptor, readable: true, writable: true }), { maxWaitingBytes })
+let running: RunningHub | undefined
+let isClosing = false
+
+// A terminal and some supervisors signal the whole group: the primary process ends its workers in order.
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
+
+link.answer('serve', async payload => {
+  const { number, config: packed, isLogHosted }: WorkerSettings = JSON.parse(payload.toString())
+  process.title = `talaria worker ${number}`
+  const config = unpackConfig(packed)
+  const log = createLog({ format: config.logFormat, debug: config.debug, worker: number })
+  process.on('uncaughtExceptionMonitor', error => log.fatal({ err: error }, 'a defect ends the worker'))
+  link.on('close', () => close(log))
+  running = await serve(config, log, isLogHosted ? () => openRemoteLog(link) : undefined, { figures: totals })
+  running.attached.catch(() => {
+    process.exitCode = 1
+    return close(log)
+  })
+  const addresses: Addresses = { url: running.url, metricsUrl: running.metricsUrl }
+  return Buffer.from(JSON.stringify(addresses))
+})
+
+link.on('close', () => process.exit())
+
+// The primary process has gone, and with it the log and the port.
+link.closed.then(() => {
+  if (!isClosing) process.exit(1)
+})
+
+function totals(own: Metrics) {
+  link.answer('own-figures', async () => Buffer.from(JSON.stringify(await own.snapshot())))
+  return {
+    contentType: own.contentType,
+    render: async () => await renderTotals(JSON.parse((await link.ask('figures')).toString())),
+  }
+}
+
+async function close(log: Log): Promise<void> {
+  if (isClosing) return
+  isClosing = true
+  try {
+    await running?.close()
+  } catch (error) {
+    log.error({ err: error }, 'the worker did not stop cleanly')
+    process.exitCode = 1
+  }
+  link.end()
+  await link.closed
+  process.exit()
+}

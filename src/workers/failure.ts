@@ -1,0 +1,26 @@
+import { type ErrorCode, HubError } from '../errors.ts'
+
+/** An error on its way to another process: its code and sentence, or all that a log wants of a defect. */
+interface Failure {
+  readonly code?: ErrorCode
+  readonly message: string
+  readonly stack?: string | undefined
+}
+
+export function encodeFailure(error: unknown): Uint8Array {
+  const failure: Failure =
+    error instanceof HubError
+      ? { code: error.code, message: error.message }
+      : error instanceof Error
+        ? { message: error.message, stack: error.stack }
+        : { message: String(error) }
+  return Buffer.from(JSON.stringify(failure))
+}
+
+export function decodeFailure(bytes: Buffer): Error {
+  const { code, message, stack } = JSON.parse(bytes.toString()) as Failure
+  if (code !== undefined) return new HubError(code, message)
+  const error = new Error(message)
+  if (stack !== undefined) error.stack = stack
+  return error
+}

@@ -1,0 +1,139 @@
+import { setTimeout as after } from 'node:timers/promises'
+import type { TransportLog } from '../transport.ts'
+import type { Link } from './link.ts'
+import type { LogHost } from './log-host.ts'
+import { type Addresses, WorkerProcess } from './worker-process.ts'
+
+export interface PrimaryOptions {
+  /** How many workers, 1 at least. */
+  readonly count: number
+  /** The program that they run. */
+  readonly program: string
+  /** What a worker is told: its number and, where it must not choose, where to listen. */
+  readonly settings: (number: number, listen: Addresses | undefined) => Uint8Array
+  /** The log that they share; `undefined`: each opens it by itself. */
+  readonly host: LogHost | undefined
+  readonly figures: { attach(link: Link): void } | undefined
+  /** Bytes that may wait for one worker before it is killed and replaced. */
+  readonly maxWaitingBytes: number
+  readonly shutdownTimeoutMs: number
+  readonly log: TransportLog
+  readonly writeLine: (line: string, stream: 'stdout' | 'stderr') => void
+}
+
+/** A worker that lived for so long did not die of its beginning. */
+const longLifeMs = 10_000
+/** How long to wait before a worker that died young is replaced; doubled each time. */
+const firstDelayMs = 100
+const longestDelayMs = 10_000
+/** Workers end by themselves within the shutdown timeout; one that has not by then hangs. */
+const graceMs = 2000
+
+/** The process that the user started, where there are several: it keeps the workers alive, and serves no requests. */
+export class Primary {
+  readonly #options: PrimaryOptions
+  /** By number. */
+  readonly #workers = new Map<number, WorkerProcess>()
+  readonly #closing = new AbortController()
+  #addresses: Addresses | undefined
+  #kept: Promise<unknown> = Promise.resolve()
+
+  /** Resolves when all workers listen. @throws HubError of the first that cannot; none is left then */
+  static async start(options: PrimaryOptions): Promise<Primary> {
+    const primary = new Primary(options)
+    const numbers = Array.from({ length: options.count }, (_, i) => i + 1)
+    const startedAt = performance.now()
+    const workers = numbers.map(number => primary.#fork(number))
+    try {
+      // Where the first one cannot listen none can: that is told once. And the others listen where it does.
+      for (const some of [workers.slice(0, 1), workers.slice(1)]) {
+        await Promise.all(some.map(worker => primary.#serve(worker)))
+      }
+    } catch (error) {
+      for (const worker of workers) worker.kill()
+      await Promise.all(workers.map(({ ended }) => ended))
+      throw error
+    }
+    primary.#kept = Promise.all(workers.map(worker => primary.#keep(worker, startedAt)))
+    return primary
+  }
+
+  private constructor(options: PrimaryOptions) {
+    this.#options = options
+  }
+
+  get addresses(): Addresses {
+    return this.#addresses!
+  }
+
+  /** Ends the workers, then the log. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    const timeoutMs = this.#options.shutdownTimeoutMs + graceMs
+    await Promise.all([...this.#workers.values()].map(worker => worker.close(timeoutMs)))
+    await this.#kept
+  }
+
+  #fork(number: number): WorkerProcess {
+    const { program, maxWaitingBytes, host, figures, log, writeLine } = this.#options
+    const worker = new WorkerProcess({
+      number,
+      program,
+      maxWaitingBytes,
+      onLine: writeLine,
+      onOverflow: () =>
+        log.error(
+          { worker: number },
+          `worker ${number} left ${maxWaitingBytes} bytes waiting: it hangs, and is killed`,
+        ),
+    })
+    host?.attach(worker.link)
+    figures?.attach(worker.link)
+    this.#workers.set(number, worker)
+    return worker
+  }
+
+  async #serve(worker: WorkerProcess): Promise<void> {
+    // While one listens the others join it, with the address as configured: after that a port of its own choice would be another one.
+    const isFirst = ![...this.#workers.values()].some(({ addresses }) => addresses !== undefined)
+    const addresses = await worker.serve(this.#options.settings(worker.number, isFirst ? this.#addresses : undefined))
+    this.#addresses ??= addresses
+    if (addresses.url === this.#addresses.url) return
+    worker.kill()
+    throw new Error(`worker ${worker.number} listens on ${addresses.url} instead of ${this.#addresses.url}`)
+  }
+
+  /** Replaces a worker whenever it has ended. */
+  async #keep(first: WorkerProcess, startedAt: number): Promise<void> {
+    const { log } = this.#options
+    let worker = first
+    let bornAt = startedAt
+    let delayMs = 0
+    for (;;) {
+      const how = await worker.ended
+      if (this.#closing.signal.aborted) return
+      if (performance.now() - bornAt >= longLifeMs) delayMs = 0
+      const { number } = worker
+      log.error({ worker: number, pid: worker.pid, delayMs }, `worker ${number} has ended (${how}): it is replaced`)
+      await after(delayMs, undefined, { signal: this.#closing.signal }).catch(() => {})
+      if (this.#closing.signal.aborted) return
+      delayMs = Math.min(longestDelayMs, Math.max(firstDelayMs, delayMs * 2))
+      bornAt = performance.now()
+      worker = this.#fork(number)
+      await this.#replace(worker)
+    }
+  }
+
+  async #replace(worker: WorkerProcess): Promise<void> {
+    const { log } = this.#options
+    const { number } = worker
+    try {
+      await this.#serve(worker)
+      log.info({ worker: number, pid: worker.pid }, `worker ${number} is back`)
+    } catch (error) {
+      if (this.#closing.signal.aborted) return
+      log.error({ worker: number, err: error }, `worker ${number} cannot start`)
+      worker.kill()
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict'
+import { suite, test } from 'node:test'
+import { EventStream } from '../support/event-stream.ts'
+import { refused, WorkersHub } from '../support/workers.ts'
+
+suite('the end of several workers', { concurrency: 3 }, () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    test(`${signal} ends every stream of every worker, and all processes, with 0`, async () => {
+      await using hub = await WorkersHub.start('subscriptions: true')
+      const streams = await hub.subscribeAtEach('topic=a')
+      await hub.publish({ topic: 'a', data: 'the last' })
+      hub.process.signal(signal)
+      // A supervisor may signal all of them, and twice.
+      for (const { pid } of streams) process.kill(pid, signal)
+      hub.process.signal(signal)
+      for (const { stream } of streams) {
+        assert.equal((await stream.take())[0]?.data, 'the last')
+        await stream.end()
+      }
+      assert.equal(await hub.process.exit(), 0)
+      assert.equal(hub.process.stderr, '')
+      assert.equal(hub.process.messages.at(-1), 'stopped')
+      assert.equal(hub.process.messages.filter(msg => msg === 'shutting down').length, 1)
+      const left = hub.process.log.filter(({ msg, reason }) => msg === 'subscriber left' && reason === 'shutdown')
+      assert.deepEqual(left.map(({ worker }) => worker).sort(), [1, 2])
+    })
+  }
+
+  test('when the primary process is killed the workers end', async () => {
+    await using hub = await WorkersHub.start()
+    const streams = await hub.subscribeAtEach('topic=a')
+    hub.process.signal('SIGKILL')
+    for (const { stream } of streams) await stream.end()
+    await refused(hub.url)
+    assert.equal(await hub.process.exit(), 'SIGKILL')
+  })
+
+  test('all workers are killed at once: they come back, at the same address', async () => {
+    await using hub = await WorkersHub.start('transport_url: local://local?size=10')
+    const streams = await hub.subscribeAtEach('topic=a')
+    const before = await hub.publish({ topic: 'a', data: 'before' })
+    for (const { stream } of streams) await stream.take()
+    for (const { pid } of streams) process.kill(pid, 'SIGKILL')
+    for (const worker of [1, 2]) await hub.logged(({ msg }) => msg === `worker ${worker} is back`)
+    const after = await hub.publish({ topic: 'a', data: 'after' })
+    const stream = await EventStream.open(`${hub.hubUrl}?topic=a&last_event_id=${before}`)
+    assert.equal((await stream.take())[0]?.id, after)
+    stream.close()
+  })
+})
