@@ -1,0 +1,48 @@
+import { join } from 'node:path'
+import type { Settings } from '../../support/hub.ts'
+import type { Bench } from '../bench.ts'
+import { type Measure, median, perSecond, type Row } from '../row.ts'
+import { publishersOf } from './fan-out.ts'
+
+/** Publishes a second, the token checked each time, to one subscriber. */
+export const publishing: Measure = async bench => {
+  const floor = await bench.repeat(() => ratesOf(bench, undefined))
+  const floorOf = (mode: number) => `floor ${perSecond(median(floor.map(rates => rates[mode]!)))}, which keeps nothing`
+  const local = await bench.repeat(() => ratesOf(bench, {}))
+  const bolt = await bench.repeat(async () => {
+    return await ratesOf(bench, { transport_url: `bolt://${join(await bench.createDirectory(), 'updates.db')}` })
+  })
+  const row = (log: string, rates: number[][], mode: number, least?: number): Row => ({
+    what: `${log}, ${publishersOf(modes[mode]!.atOnce)}: publishes`,
+    figures: rates.map(run => run[mode]!),
+    format: perSecond,
+    target: least === undefined ? undefined : { least },
+    from: floorOf(mode),
+  })
+  const durable = 'bolt://, durable before each answer'
+  return [
+    row('local://', local, 0),
+    row('local://', local, 1, 35_000),
+    row(durable, bolt, 0),
+    row(durable, bolt, 1, 20_000),
+  ]
+}
+
+const modes = [
+  { atOnce: 1, updates: 10_000 },
+  { atOnce: 32, updates: 100_000 },
+] as const
+
+/** Publishes per second in each mode: of a hub with these settings, or of the floor. */
+async function ratesOf(bench: Bench, settings: Settings | undefined): Promise<number[]> {
+  await using server = settings === undefined ? bench.startFloor() : bench.startHub(settings)
+  await using load = await bench.startLoad(server)
+  await load.connect(1)
+  await load.publish({ updates: bench.scale(40_000), atOnce: 32, deliveriesEach: 1 })
+  const rates: number[] = []
+  for (const { atOnce, updates } of modes) {
+    const outcome = await load.publish({ updates: bench.scale(updates), atOnce, deliveriesEach: 1 })
+    rates.push(bench.scale(updates) / outcome.publishSeconds)
+  }
+  return rates
+}
