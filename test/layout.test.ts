@@ -79,9 +79,10 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
       /^src\/(cli|config|protocol)\//,
       /^src\/(errors|log|serve|serve-workers)\.ts$/,
       /^src\/http\/tokens\/signing\.ts$/,
+      /^package\.json$/,
     ],
   },
-  { room: /^src\/main\.ts$/, mayImport: [/^src\/cli\//, /^src\/errors\.ts$/, /^package\.json$/] },
+  { room: /^src\/main\.ts$/, mayImport: [/^src\/cli\/program\.ts$/] },
   { room: /^transports\/index\.ts$/, mayImport: [/^transports\/[\w-]+\.ts$/, /^src\/(transport|errors)\.ts$/] },
   {
     room: /^transports\//,
@@ -106,7 +107,7 @@ const guarded: readonly { readonly name: RegExp; readonly onlyIn: RegExp }[] = [
   { name: /^(hono|@hono)(\/|$)/, onlyIn: /^src\/(http\/|serve\.ts$)/ },
   { name: /^jose$/, onlyIn: /^src\/(http\/tokens\/(token|key-set)|cli\/token)\.ts$/ },
   { name: /^lmdb$/, onlyIn: /^transports\/bolt/ },
-  { name: /^commander$/, onlyIn: /^src\/(main\.ts$|cli\/|config\/sources\/flags\.ts$)/ },
+  { name: /^commander$/, onlyIn: /^src\/(cli\/|config\/sources\/flags\.ts$)/ },
   { name: /^(pino|pino-pretty)$/, onlyIn: /^src\/log\.ts$/ },
   { name: /^prom-client$/, onlyIn: /^src\/metrics\.ts$/ },
 ]
