@@ -18,10 +18,10 @@ interface MatchedGroups {
 }
 
 /**
- * So many patterns are asked in vain about a topic before its answer is worth remembering. Topics of few candidates, and among them those
- * of subscription events, which never come again, then cannot push out the others.
+ * So many patterns are asked about a topic before the answer is worth remembering. Topics of few candidates, and among them those of
+ * subscription events, which never come again, then cannot push out the others.
  */
-const askedInVain = 16
+const manyAsked = 16
 /** Memory of remembered answers, in bytes: of an answer, of a group in it, and of all. */
 const answerBytes = 200
 const groupBytes = 8
@@ -84,13 +84,13 @@ export class Subscribers {
     if (known?.checkedTo === this.#serial) return known.groups
     const checkedTo = known?.checkedTo ?? 0
     const groups = known?.groups.filter(group => group.subscribers.size > 0) ?? []
-    let inVain = 0
+    let asked = 0
     this.#patterns.candidates(topic, group => {
       if (group.serial <= checkedTo) return
+      asked++
       if (group.matcher.matches(topic)) groups.push(group)
-      else inVain++
     })
-    if (known !== undefined || inVain >= askedInVain) this.#matched.set(topic, { groups, checkedTo: this.#serial })
+    if (known !== undefined || asked >= manyAsked) this.#matched.set(topic, { groups, checkedTo: this.#serial })
     return groups
   }
 
