@@ -7,6 +7,7 @@ import { HubError } from '../errors.ts'
 import { createLog } from '../log.ts'
 import { checkParts } from '../serve.ts'
 import { explain } from './explain.ts'
+import { writeOut } from './output.ts'
 
 /** `talaria check`: validates a configuration and says what it means. Takes the flags of `serve`, too. */
 export function checkCommand(): Command {
@@ -17,12 +18,12 @@ export function checkCommand(): Command {
     try {
       const loaded = await loadConfig({ flags: readFlags(command) })
       await checkParts(loaded.config, createLog({ format: 'text', debug: false }))
-      process.stdout.write(json ? asJson({ valid: true, ...facts(loaded) }) : asText(loaded))
+      await writeOut(process.stdout, [json ? asJson({ valid: true, ...facts(loaded) }) : asText(loaded)])
     } catch (error) {
       if (!json || !(error instanceof HubError)) throw error
       const problems =
         error instanceof ConfigurationError ? error.problems : [{ key: null, where: null, message: error.message }]
-      process.stdout.write(asJson({ valid: false, problems }))
+      await writeOut(process.stdout, [asJson({ valid: false, problems })])
       process.exitCode = 1
     }
   })

@@ -4,6 +4,7 @@ import { type Address, formatAddress, isEveryInterface, isLoopback } from '../co
 import { formatDuration } from '../config/values/duration.ts'
 import { countSecretBytes, type Verifier } from '../config/values/key.ts'
 import { formatSize } from '../config/values/size.ts'
+import { describeLogFile } from './log-file.ts'
 
 /** What a configuration means, subject by subject, in sentences. Keys and passwords are described, never shown. */
 export function explain(config: Config): Readonly<Record<string, readonly string[]>> {
@@ -71,6 +72,7 @@ function describeLog({ transportUrl, recent }: Config): string[] {
   if (scheme === 'local') return [`${url}: updates live in the memory of this hub, and end with it.`]
   return [
     `${url}: ${scheme === 'bolt' ? 'a file of this hub alone' : 'shared by all hubs that have the same URL'}.`,
+    ...(scheme === 'bolt' ? describeLogFile(transportUrl) : []),
     `The newest ${recent.entries} updates, at most ${formatSize(recent.bytes)}, stay in memory for clients that reconnect.`,
   ]
 }

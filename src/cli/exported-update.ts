@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { HubError } from '../errors.ts'
-import { earliest, maxTopicsPerUpdate, type Update } from '../protocol/update.ts'
+import { maxTopicsPerUpdate, type Update } from '../protocol/update.ts'
 
 /** An update of a log as tools see it. */
 export interface ExportedUpdate {
@@ -19,7 +19,10 @@ export function formatLine({ update, timeMs }: ExportedUpdate): string {
 /** An update for people, on one line: its time, id and topics, whether it is private, and how its data begins. */
 export function formatRow({ update, timeMs }: ExportedUpdate): string {
   const { id, topics, type, private: isPrivate, data } = update
-  const shownData = data.length > 60 ? `${printable(data.slice(0, 60))}… (${data.length} characters)` : printable(data)
+  const shownData =
+    data.length > 60
+      ? `${printable(data.slice(0, 60))}… (${data.length.toLocaleString('en')} characters)`
+      : printable(data)
   const parts = [
     timeMs === undefined ? '-'.padEnd(24) : new Date(timeMs).toISOString(),
     printable(id),
@@ -38,24 +41,33 @@ const printable = (text: string): string =>
     return character === '\n' ? '\\n' : `\\u{${code}}`
   })
 
+/** What UTF-8 cannot say would be stored as something else. */
+const text = z.string().refine(value => value.isWellFormed(), 'must not contain half of a surrogate pair')
 /** Ids and types are lines of an event stream. */
-const line = z.string().regex(/^[^\r\n\0]*$/, 'must not contain CR, LF or NUL')
+const line = text.regex(/^[^\r\n\0]*$/, 'must not contain CR, LF or NUL')
+/** What may be published in either generation, and the hub's own events: they are in its log, and so in its exports. */
 const schema = z.strictObject({
-  id: line.min(1).refine(id => id !== earliest, `must not be "${earliest}", which is the cursor of the whole history`),
-  topics: z.array(z.string()).min(1).max(maxTopicsPerUpdate),
-  data: z.string().default(''),
+  id: line.min(1),
+  topics: z.array(text).min(1).max(maxTopicsPerUpdate),
+  data: text.default(''),
   type: line.default(''),
   retry: z.int().min(0).default(0),
   private: z.boolean().default(false),
-  time: z.iso.datetime({ offset: true }).optional(),
+  time: z.iso
+    .datetime({ offset: true })
+    .refine(time => Date.parse(time) >= 0, 'must not be before 1970')
+    .optional(),
 })
 
 /**
  * Reads a line of an export. It has an `id` and `topics`; what else it leaves out is empty, public, and stored now.
+ * @returns `undefined` for an empty line
  * @throws HubError `configuration_invalid` with a sentence on what is wrong with the line
  */
-export function parseLine(text: string): ExportedUpdate {
-  const result = schema.safeParse(parseJson(text))
+export function parseLine(bytes: Uint8Array): ExportedUpdate | undefined {
+  const json = decode(bytes)
+  if (json.trim() === '') return undefined
+  const result = schema.safeParse(parseJson(json))
   if (!result.success) {
     const { path, message } = result.error.issues[0]!
     throw new HubError('configuration_invalid', `${path.length === 0 ? 'the update' : path.join('.')}: ${message}.`)
@@ -64,9 +76,19 @@ export function parseLine(text: string): ExportedUpdate {
   return { update, timeMs: time === undefined ? undefined : Date.parse(time) }
 }
 
-function parseJson(text: string): unknown {
+function decode(bytes: Uint8Array): string {
   try {
-    return JSON.parse(text)
+    return utf8.decode(bytes)
+  } catch {
+    throw new HubError('configuration_invalid', 'this is not UTF-8.')
+  }
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true })
+
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json)
   } catch {
     throw new HubError('configuration_invalid', 'this is not JSON; each line is one object.')
   }

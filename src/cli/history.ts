@@ -1,14 +1,14 @@
-import { type FileHandle, open, unlink } from 'node:fs/promises'
 import { resolve, sep } from 'node:path'
-import { createInterface } from 'node:readline'
-import { Readable, type Writable } from 'node:stream'
-import { pipeline } from 'node:stream/promises'
-import { Command, Option } from 'commander'
+import type { Readable, Writable } from 'node:stream'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { type Archive, openArchive } from '../../transports/index.ts'
 import { parseDsn } from '../config/dsn.ts'
 import { HubError } from '../errors.ts'
-import { type ExportedUpdate, formatLine, formatRow, parseLine } from './exported-update.ts'
-import { Progress } from './progress.ts'
+import { writeExport } from './export-file.ts'
+import { type ExportedUpdate, formatLine, formatRow } from './exported-update.ts'
+import { Interrupted, importUpdates, openSource, type Source } from './import-file.ts'
+import { writeOut } from './output.ts'
+import { formatUpdates, Progress } from './progress.ts'
 import { createUpdateFilter, type FilterOptions, type UpdateFilter } from './update-filter.ts'
 
 export interface Streams {
@@ -22,6 +22,7 @@ interface HistoryOptions extends FilterOptions {
   readonly json?: boolean
   readonly export?: string
   readonly import?: string
+  readonly fromLine?: number
 }
 
 /** `talaria history`: lists, counts and exports the updates of a log, or imports updates into it. */
@@ -38,26 +39,53 @@ export function historyCommand(streams: Streams = process): Command {
     .option('--count', 'print how many there are')
     .option('--json', 'list them as JSON, a line for each')
     .option('--export <file>', 'write such lines to a new file; - is standard output')
-    .option('--import <file>', 'append the updates of such a file to a log that no hub is using; - is standard input')
+    .option(
+      '--import <file>',
+      'append the updates of such a file to a log that no hub is using, once more if they are there already; - is standard input',
+    )
+    .option('--from-line <number>', 'go on with an import that stopped: pass over the lines before it', readLineNumber)
     .action((log: string, options: HistoryOptions) => run(log, options, streams))
 }
 
 async function run(log: string, options: HistoryOptions, streams: Streams): Promise<void> {
   checkOptions(options)
   const filter = createUpdateFilter(options, Date.now())
-  const archive = await openArchive(readTarget(log), { writable: options.import !== undefined, log: logTo(streams) })
+  // Before the log: opened to be written, it is made if it is not there.
+  const source = options.import === undefined ? undefined : await openSource(options.import, streams.stdin)
   try {
-    if (options.import !== undefined) await importUpdates(archive, options.import, streams)
-    else if (options.count === true) await countUpdates(archive, filter, streams)
-    else if (options.export !== undefined && options.export !== '-') {
-      await exportUpdates(archive, filter, options.export, streams)
-    } else {
-      const format = options.json === true || options.export !== undefined ? formatLine : formatRow
-      await writeLines(selectUpdates(archive, filter, streams), format, streams.stdout, { end: false })
+    const archive = await openArchive(readTarget(log), { writable: source !== undefined, log: logTo(streams) })
+    try {
+      if (source !== undefined) await importInto(archive, source, options.fromLine ?? 1, streams)
+      else await look(archive, filter, options, streams)
+    } finally {
+      await archive.close()
     }
   } finally {
-    await archive.close()
+    source?.stream.destroy()
   }
+}
+
+async function look(
+  archive: Archive,
+  filter: UpdateFilter | undefined,
+  options: HistoryOptions,
+  streams: Streams,
+): Promise<void> {
+  const { stdout, stderr } = streams
+  if (options.count === true) {
+    await writeOut(stdout, [`${await countUpdates(archive, filter, streams)}\n`])
+    return
+  }
+  const lines = new Lines(
+    selectUpdates(archive, filter, streams),
+    options.json === true || options.export !== undefined ? formatLine : formatRow,
+  )
+  if (options.export === undefined || options.export === '-') {
+    await writeOut(stdout, lines)
+    return
+  }
+  await writeExport(options.export, lines, stderr)
+  await writeOut(stdout, [`Exported to ${options.export}: ${formatUpdates(lines.count)}.\n`])
 }
 
 function checkOptions(options: HistoryOptions): void {
@@ -67,6 +95,12 @@ function checkOptions(options: HistoryOptions): void {
   if (options.import !== undefined && filtered) {
     throw invalid('--import takes all of its file: --topic, --since and --until are for reading')
   }
+  if (options.fromLine !== undefined && options.import === undefined) throw invalid('--from-line is for --import')
+}
+
+function readLineNumber(text: string): number {
+  if (/^[1-9]\d{0,14}$/.test(text)) return Number(text)
+  throw new InvalidArgumentError('It is a line number, from 1.')
 }
 
 /** A path means the bolt:// log in that file. */
@@ -109,103 +143,55 @@ function timeOfId(id: string): number | undefined {
   return high === undefined || low === undefined ? undefined : Number.parseInt(high + low, 16)
 }
 
-/** Writes at the target's pace. @returns how many updates were written */
-async function writeLines(
-  updates: AsyncIterable<ExportedUpdate>,
-  format: (update: ExportedUpdate) => string,
-  target: Writable,
-  { end }: { end: boolean },
-): Promise<number> {
-  let count = 0
-  async function* lines(): AsyncGenerator<string> {
-    for await (const update of updates) {
-      count++
-      yield `${format(update)}\n`
+/** The text of updates, in pieces of some size. */
+class Lines implements AsyncIterable<string> {
+  readonly #updates: AsyncIterable<ExportedUpdate>
+  readonly #format: (update: ExportedUpdate) => string
+  /** How many updates there were. */
+  count = 0
+
+  constructor(updates: AsyncIterable<ExportedUpdate>, format: (update: ExportedUpdate) => string) {
+    this.#updates = updates
+    this.#format = format
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<string> {
+    let piece = ''
+    for await (const update of this.#updates) {
+      this.count++
+      piece += `${this.#format(update)}\n`
+      if (piece.length < pieceLength) continue
+      yield piece
+      piece = ''
     }
+    if (piece !== '') yield piece
   }
-  try {
-    await pipeline(Readable.from(lines()), target, { end })
-  } catch (error) {
-    // Who reads, like `head`, has enough.
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error
-  }
+}
+
+const pieceLength = 1 << 16
+
+async function countUpdates(archive: Archive, filter: UpdateFilter | undefined, streams: Streams): Promise<number> {
+  if (filter === undefined && archive.size !== undefined) return archive.size
+  let count = 0
+  for await (const _update of selectUpdates(archive, filter, streams)) count++
   return count
 }
 
-async function countUpdates(archive: Archive, filter: UpdateFilter | undefined, streams: Streams): Promise<void> {
-  let count = filter === undefined ? archive.size : undefined
-  if (count === undefined) {
-    count = 0
-    for await (const _update of selectUpdates(archive, filter, streams)) count++
-  }
-  streams.stdout.write(`${count}\n`)
-}
-
-async function exportUpdates(
+async function importInto(
   archive: Archive,
-  filter: UpdateFilter | undefined,
-  path: string,
-  streams: Streams,
+  source: Source,
+  fromLine: number,
+  { stdout, stderr }: Streams,
 ): Promise<void> {
-  const file = await openFile('--export', path, 'wx')
-  const updates = selectUpdates(archive, filter, streams)
-  try {
-    const count = await writeLines(updates, formatLine, file.createWriteStream(), { end: true })
-    streams.stdout.write(`Exported to ${path}: ${count} updates.\n`)
-  } catch (error) {
-    await unlink(path)
-    throw error
-  }
-}
-
-/** How many updates are appended at once, and so much of their data. */
-const batchBounds = { updates: 1000, characters: 4 << 20 }
-
-async function importUpdates(archive: Archive, path: string, { stdin, stdout, stderr }: Streams): Promise<void> {
   const append = archive.append?.bind(archive)
   if (append === undefined) throw invalid('only a bolt:// log can be imported into; publish to the others')
-  const file = path === '-' ? undefined : await openFile('--import', path, 'r')
-  const progress = new Progress(stderr)
-  let batch: ExportedUpdate[] = []
-  let characters = 0
-  let imported = 0
-  const flush = async (): Promise<void> => {
-    await append(batch)
-    imported += batch.length
-    progress.report(imported, undefined)
-    batch = []
-    characters = 0
-  }
   try {
-    let number = 0
-    for await (const text of file?.readLines() ?? createInterface({ input: stdin })) {
-      number++
-      if (text.trim() === '') continue
-      try {
-        batch.push(parseLine(text))
-      } catch (error) {
-        await flush()
-        throw invalid(`--import: line ${number}: ${(error as Error).message} Imported before it: ${imported}`, error)
-      }
-      characters += text.length
-      if (batch.length >= batchBounds.updates || characters >= batchBounds.characters) await flush()
-    }
-    await flush()
-  } finally {
-    progress.end()
-    await file?.close()
-  }
-  stdout.write(`Imported: ${imported} updates.\n`)
-}
-
-/** An export holds private updates: its file is for its owner only. */
-async function openFile(option: string, path: string, flags: 'r' | 'wx'): Promise<FileHandle> {
-  try {
-    return await open(path, flags, 0o600)
-  } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException
-    if (code === 'EEXIST') throw invalid(`${option}: ${path} exists; an export is a new file`, cause)
-    throw invalid(`${option}: ${message}`, cause)
+    const imported = await importUpdates(source, { append, fromLine, progress: new Progress(stderr) })
+    await writeOut(stdout, [`Imported: ${formatUpdates(imported)}.\n`])
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error
+    stderr.write(`\n${error.message}\n`)
+    process.exitCode = error.exitCode
   }
 }
 

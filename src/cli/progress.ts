@@ -18,10 +18,10 @@ export class Progress {
     this.#drawnMs = now()
   }
 
-  /** `done` of `total` updates, where the total is known. */
-  report(done: number, total: number | undefined): void {
+  /** So many updates; the bar is `done` of `total`, updates or anything else, where the total is known. */
+  report(updates: number, total: number | undefined, done: number = updates): void {
     const bar = () => (total === undefined || total === 0 ? '' : drawBar(Math.min(1, done / total)))
-    this.show(() => `${bar()}${done.toLocaleString('en')} updates`)
+    this.show(() => `${bar()}${formatUpdates(updates)}`)
   }
 
   /** A line of text, asked for only when it is drawn. */
@@ -39,6 +39,10 @@ export class Progress {
     this.#isDrawn = false
   }
 }
+
+/** `1 update`, `300,000 updates`. */
+export const formatUpdates = (count: number): string =>
+  `${count.toLocaleString('en')} ${count === 1 ? 'update' : 'updates'}`
 
 const eraseToEnd = '\x1b[K'
 

@@ -62,6 +62,7 @@ describe('talaria check', () => {
       'Listens on 127.0.0.1:3000, for this machine only, plain HTTP.',
       'Answers for https://hub.example alone.',
       'bolt://updates.db?size=10: a file of this hub alone.',
+      'updates.db, seen from the working directory. It is not there yet; the hub makes it. Kept of the updates: the newest 10.',
       'Publishers: the keys of https://issuer.example/jwks, with RS256',
       'Subscribers: HS256, a secret of 45 bytes.',
       'Of https://issuer.example, named in the metadata as authorization server: Publishers: HS512, a secret of 45 bytes. Subscribers: refused.',

@@ -9,7 +9,7 @@ import type { Update } from '../../src/protocol/update.ts'
 import { LogDirectory } from '../support/bolt.ts'
 
 /** Runs the command as `main.ts` does, without a process of its own. */
-async function run(args: readonly string[], input = ''): Promise<string> {
+async function run(args: readonly string[], input: string | Uint8Array = ''): Promise<string> {
   const stdout = new PassThrough()
   const stderr = new PassThrough()
   const output = text(stdout)
@@ -124,11 +124,50 @@ test('imports follow what is there, in batches, with the time of now where none 
   await using directory = await createLog()
   const before = Date.now()
   const input = Array.from({ length: 2500 }, (_, i) => `{"id":"more-${i}","topics":["t"]}\n\n`).join('')
-  assert.equal(await run([directory.file, '--import', '-'], input), 'Imported: 2500 updates.\n')
+  assert.equal(await run([directory.file, '--import', '-'], input), 'Imported: 2,500 updates.\n')
   const output = await run([directory.file, '--json'])
   assert.deepEqual(idsOf(output), ['a', 'b', 'c', ...Array.from({ length: 2500 }, (_, i) => `more-${i}`)])
   const { time } = JSON.parse(lines(output).at(-1)!)
   assert.ok(Date.parse(time) >= before)
+})
+
+test('--from-line goes on where an import stopped', async () => {
+  await using directory = await LogDirectory.create()
+  const input = ['a', '', 'b', 'c']
+    .map(id => (id === '' ? '\n' : `${JSON.stringify({ id, topics: ['t'] })}\n`))
+    .join('')
+  assert.equal(await run([directory.file, '--import', '-', '--from-line', '4'], input), 'Imported: 1 update.\n')
+  assert.deepEqual(idsOf(await run([directory.file, '--json'])), ['c'])
+  assert.equal(await run([directory.file, '--import', '-', '--from-line', '9'], input), 'Imported: 0 updates.\n')
+})
+
+test('what generation 0.x may publish, and a line break that JSON does not escape, survive export and import', async () => {
+  await using directory = await LogDirectory.create()
+  const odd = {
+    id: 'earliest',
+    topics: ['*', '/.well-known/mercure/subscriptions/s'],
+    data: 'a\u2028b\u2029c\ud83d\ude00',
+  }
+  {
+    await using log = await directory.start()
+    await log.publish(odd)
+  }
+  const exported = await run([directory.file, '--json'])
+  const copy = join(directory.path, 'copy.db')
+  assert.equal(await run([copy, '--import', '-'], exported), 'Imported: 1 update.\n')
+  const { id, topics, data } = JSON.parse(await run([copy, '--json']))
+  assert.deepEqual({ id, topics, data }, odd)
+})
+
+test('an export does not replace a file, nor one that is being written', async () => {
+  await using directory = await createLog()
+  const exported = join(directory.path, 'e')
+  await writeFile(`${exported}.part`, 'mine')
+  await assert.rejects(run([directory.file, '--export', exported]), {
+    code: 'configuration_invalid',
+    message: /^--export: .*e\.part exists: another export writes it/,
+  })
+  assert.equal(await readFile(`${exported}.part`, 'utf8'), 'mine')
 })
 
 test('a line that is no update stops an import, which says where and what', async () => {
@@ -138,21 +177,35 @@ test('a line that is no update stops an import, which says where and what', asyn
     ['[]', /the update: Invalid input: expected object/],
     ['{"topics":["t"]}', /id: Invalid input: expected string/],
     ['{"id":"","topics":["t"]}', /id: Too small/],
-    ['{"id":"earliest","topics":["t"]}', /id: must not be "earliest"/],
+    ['{"id":"\\ud800","topics":["t"]}', /id: must not contain half of a surrogate pair/],
+    ['{"id":"a","topics":["\\udc00t"]}', /topics\.0: must not contain half/],
+    ['{"id":"a","topics":["t"],"data":"\\ud800"}', /data: must not contain half/],
     ['{"id":"a\\nb","topics":["t"]}', /id: must not contain CR, LF or NUL/],
     ['{"id":"a","topics":[]}', /topics: Too small/],
     ['{"id":"a","topics":["t"],"type":"\\r"}', /type: must not contain/],
     ['{"id":"a","topics":["t"],"retry":-1}', /retry: Too small/],
     ['{"id":"a","topics":["t"],"time":"today"}', /time: Invalid ISO datetime/],
+    ['{"id":"a","topics":["t"],"time":"1969-01-01T00:00:00Z"}', /time: must not be before 1970/],
+    ['{"id":"a","topics":["t"],"time":"1970-01-01T00:00:00+01:00"}', /time: must not be before 1970/],
+    [Buffer.from('{"id":"\xe9","topics":["t"]}', 'latin1'), /this is not UTF-8/],
     ['{"id":"a","topics":["t"],"topic":"t"}', /the update: Unrecognized key: "topic"/],
   ] as const) {
     await using directory = await LogDirectory.create()
-    await assert.rejects(run([directory.file, '--import', '-'], `${good}\n${bad}\n${good}\n`), error => {
-      assert.ok(error instanceof Error)
-      assert.match(error.message, /^--import: line 2: .* Imported before it: 1\.$/)
-      assert.match(error.message, message)
-      return true
-    })
+    await assert.rejects(
+      run(
+        [directory.file, '--import', '-'],
+        Buffer.concat([`${good}\n`, bad, `\n${good}\n`].map(part => Buffer.from(part))),
+      ),
+      error => {
+        assert.ok(error instanceof Error)
+        assert.match(
+          error.message,
+          /^--import: line 2: .* Imported before it: 1 update\. To go on, import with --from-line 2\.$/,
+        )
+        assert.match(error.message, message)
+        return true
+      },
+    )
     assert.equal(await run([directory.file, '--count']), '1\n')
   }
 })
@@ -164,7 +217,7 @@ test('a log that a hub is using can be read, and not be imported into', async ()
   assert.deepEqual(idsOf(await run([directory.file, '--json'])), ['a', 'b', 'c', 'd'])
   await assert.rejects(run([directory.file, '--import', '-'], '{"id":"e","topics":["t"]}'), {
     code: 'transport_unavailable',
-    message: /updates\.db is in use: another hub writes it/,
+    message: /updates\.db is in use: another process writes it/,
   })
   await log.publish({ id: 'e' })
 })
@@ -178,11 +231,12 @@ test('what cannot be done is said', async () => {
     [[directory.file, '--import', join(directory.path, 'none')], /--import: ENOENT/],
     [[directory.file, '--count', '--export', '-'], /--count, --export and --import exclude each other/],
     [[directory.file, '--import', taken, '--topic', 't'], /--import takes all of its file/],
+    [[directory.file, '--from-line', '2'], /--from-line is for --import/],
     [[directory.file, '--since', 'yesterday'], /--since: "yesterday" is neither a time/],
     [[directory.file, '--until', '2020-13-01'], /--until: "2020-13-01" is neither a time/],
     [[join(directory.path, 'none.db')], /There is no log in .*none\.db/],
     [[taken], /taken is not a log of this hub/],
-    [['local://local'], /local:\/\/ keeps no history/],
+    [['local://local?size=4'], /local:\/\/ keeps its updates in the memory of its hub: they cannot be read from here/],
     [['nonsense://x'], /there is no transport "nonsense"/],
     [[`bolt://${directory.file}?bucket_name=b`], /has no bucket "b"/],
   ] as const) {

@@ -30,6 +30,13 @@ test('a terminal gets a bar, drawn again from time to time and then taken away',
   assert.equal(read(), null)
 })
 
+test('the bar may count something else than updates, of which there may be one', () => {
+  const { clock, progress, read } = createProgress({ isTTY: true })
+  clock.ms = 250
+  progress.report(1, 400, 100)
+  assert.equal(read(), '\r[######------------------] 25 %  1 update\x1b[K')
+})
+
 test('without a total it counts', () => {
   const { clock, progress, read } = createProgress({ isTTY: true })
   clock.ms = 250
