@@ -64,6 +64,12 @@ export interface Transport {
     options: { readonly topics?: ReadonlySet<string>; readonly signal: AbortSignal },
   ): Promise<History>
 
+  /**
+   * Whether the entry at a position is still stored, as far as the log's bounds are concerned. Asked of what was delivered here, for a
+   * transport with `history`: what is not stored is not resumed from. Absent: it is for as long as the hub remembers it.
+   */
+  holds?(position: string): boolean
+
   /** Small messages between nodes. Absent: a single node. */
   readonly broadcast?: Broadcast
 

@@ -3,8 +3,9 @@ import { HubError } from '../src/errors.ts'
 import type { Update } from '../src/protocol/update.ts'
 import type { History, HistoryStart, LogEntry, OpenTransport, Transport, TransportLog } from '../src/transport.ts'
 import { BoltArchive } from './bolt/archive.ts'
-import type { LogFile } from './bolt/file.ts'
+import type { LogFile, NumberedEntry } from './bolt/file.ts'
 import { positionOf, readPages, sequenceAt, toLogEntry } from './bolt/history.ts'
+import { FileIdentity } from './bolt/identity.ts'
 import { openLog } from './bolt/open.ts'
 import { Retention, type RetentionBounds } from './bolt/retention.ts'
 import { Writer } from './bolt/writer.ts'
@@ -20,7 +21,8 @@ import { Writer } from './bolt/writer.ts'
  */
 export const open: OpenTransport = async (url, { log }) => {
   const { path, bucket, bounds } = readLocation(url)
-  return new BoltTransport(await openLog(path, bucket), bounds, log)
+  const file = await openLog(path, bucket)
+  return new BoltTransport(file, bounds, await FileIdentity.of(file.path, log), log)
 }
 
 export const checkUrl = (url: URL): void => void readLocation(url)
@@ -59,6 +61,7 @@ function readPath({ host, hostname, pathname, username, password }: URL): string
     )
   }
   const path = decode(host + pathname)
+  if (path.includes('\0')) throw invalid('the path has a %00, which no file can have in its name')
   if (path === '' || path === '/')
     throw invalid('the path of the file is missing; write bolt://updates.db or bolt:///var/lib/updates.db')
   return path
@@ -77,17 +80,28 @@ const invalid = (rule: string): HubError => new HubError('configuration_invalid'
 /** How much of the log is delivered as past at most, in bytes: the window of newest entries is bounded in bytes too. */
 const maxBackfillBytes = 64 << 20
 
+/** An id that was reused more often than this while its updates expired waits for their removal. */
+const mostOfAnId = 256
+
 class BoltTransport implements Transport {
   readonly #file: LogFile
   readonly #writer: Writer
+  readonly #retention: Retention
   #deliver: ((entry: LogEntry, live: boolean) => void) | undefined
   /** The number of the newest entry that was delivered: history ends there, and live begins. */
   #delivered: number
 
-  constructor(file: LogFile, bounds: RetentionBounds, log: TransportLog) {
+  constructor(file: LogFile, bounds: RetentionBounds, identity: FileIdentity, log: TransportLog) {
     this.#file = file
     this.#delivered = file.last
-    this.#writer = new Writer(file, new Retention(file, bounds), entry => this.#deliverLive(entry), log)
+    this.#retention = new Retention(file, bounds)
+    this.#writer = new Writer({
+      file,
+      retention: this.#retention,
+      identity,
+      deliver: entry => this.#deliverLive(entry),
+      log,
+    })
   }
 
   async start({ backfill }: { backfill: number }, deliver: (entry: LogEntry, live: boolean) => void): Promise<void> {
@@ -115,16 +129,28 @@ class BoltTransport implements Transport {
     const upTo = this.#delivered
     const mark = from === 'earliest' ? this.#file.first - 1 : this.#find(from)
     const position = mark === undefined || from === 'earliest' ? {} : { position: positionOf(mark) }
-    const pages = readPages(this.#file, { after: mark ?? upTo, upTo, topics }, signal)
+    const isHeld = (entry: NumberedEntry) => this.#retention.isHeld(entry, Date.now())
+    const pages = readPages(this.#file, { after: mark ?? upTo, upTo, topics, isHeld }, signal)
     return { found: mark !== undefined, ...position, pages }
   }
 
   /** The number of the entry at a mark. A position whose entry has just been removed is one still: nothing is missing after it. */
   #find(from: { readonly id: string } | { readonly position: string }): number | undefined {
-    if ('id' in from) return this.#file.find(from.id)
+    if ('id' in from) return this.#file.findSome(from.id, mostOfAnId).find(sequence => this.#isHeld(sequence))
     const { first, last } = this.#file
     const sequence = sequenceAt(from.position)
     return sequence !== undefined && sequence >= first - 1 && sequence <= last ? sequence : undefined
+  }
+
+  /** A position is not one any more when its entry is removed or has expired. */
+  holds(position: string): boolean {
+    const sequence = sequenceAt(position)
+    return sequence !== undefined && this.#isHeld(sequence)
+  }
+
+  #isHeld(sequence: number): boolean {
+    const entry = this.#file.readOne(sequence)
+    return entry !== undefined && this.#retention.isHeld(entry, Date.now())
   }
 
   ready(): Promise<void> {

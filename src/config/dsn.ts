@@ -39,6 +39,11 @@ export function parseDsn(text: string): URL {
   }
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || url.hash !== '') {
+    if (scheme.toLowerCase() === 'bolt') {
+      throw invalid(
+        'this bolt: URL cannot be read; write a path like bolt://updates.db or bolt:///var/lib/updates.db, in it %20 for a space, %23 for #, %3F for ? and %25 for %.',
+      )
+    }
     throw invalid(
       `this ${scheme}: URL cannot be read; write scheme://user:password@host:port/path?option=value, and percent-encode # / ? @ : % in user and password.`,
     )

@@ -58,7 +58,11 @@ export class Hub {
     this.#maxQueueBytes = maxQueueBytes
     this.#observer = observer
     this.#recent = new Recent({ ...recent, entries: transport.recentEntries ?? recent.entries })
-    this.#past = { recent: this.#recent, history: transport.history?.bind(transport) }
+    this.#past = {
+      recent: this.#recent,
+      history: transport.history?.bind(transport),
+      holds: transport.holds?.bind(transport),
+    }
     if (subscriptions) {
       this.presence = new Presence({
         announce: update => this.#announce(update),

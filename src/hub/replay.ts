@@ -10,6 +10,7 @@ import type { Subscriber } from './subscriber.ts'
 export interface Past {
   readonly recent: Recent
   readonly history: Transport['history']
+  readonly holds: Transport['holds']
 }
 
 /** Where a subscriber's past begins, found before its response head is sent. */
@@ -35,14 +36,16 @@ const bytesPerStep = 64 * 1024
 export async function locate(
   lastEventId: string | undefined,
   matchers: readonly Matcher[],
-  { recent, history }: Past,
+  { recent, history, holds }: Past,
   signal: AbortSignal,
 ): Promise<Cursor> {
   if (lastEventId === undefined) return { lastEventId, from: undefined }
   const known = lastEventId === earliest ? undefined : recent.placeOfId(lastEventId)
-  // An id that an older entry bears too means that older one, which only the log has.
-  if (known !== undefined && (history === undefined || recent.at(known).reused !== true)) {
-    return { lastEventId, from: { window: known + 1 } }
+  if (known !== undefined) {
+    const { position, reused } = recent.at(known)
+    // An id that an older entry bears too means that older one, which only the log has; and what has left the log is not known any more.
+    const isCertain = history === undefined || (reused !== true && (holds?.(position) ?? true))
+    if (isCertain) return { lastEventId, from: { window: known + 1, position } }
   }
   if (history === undefined) {
     return { lastEventId: earliest, from: lastEventId === earliest ? { window: recent.start } : undefined }

@@ -44,6 +44,8 @@ describe('parseDsn', () => {
     ['redis://u:p@host:hunter2', /cannot be read.*percent-encode/],
     ['redis://host/stream#hunter2', /cannot be read/],
     ['redis://ho st/', /cannot be read/],
+    ['bolt://my updates.db', /this bolt: URL cannot be read; write a path like .*%20 for a space, %23 for #/],
+    ['bolt://a#b.db', /this bolt: URL cannot be read; .*%23 for #/],
   ]
   for (const [text, sentence] of refused) {
     test(`${JSON.stringify(text)} is refused`, () => {

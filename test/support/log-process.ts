@@ -15,12 +15,12 @@ const program = fileURLToPath(new URL('log-program.ts', import.meta.url))
 export class LogProcess implements AsyncDisposable {
   readonly #child: ChildProcess
   readonly #answers: AsyncIterator<Answer[]>
+  #printed = ''
 
   /** `runner`: a command and its arguments, which the process's command is appended to. */
   static async start([command, ...args]: readonly [string, ...string[]], url: string): Promise<LogProcess> {
-    // lmdb-js writes every failure to standard error, too.
     const child = spawn(command, [...args, process.execPath, program, url], {
-      stdio: ['ignore', 'inherit', 'ignore', 'ipc'],
+      stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
     })
     const log = new LogProcess(child)
     await log.#answer()
@@ -29,7 +29,15 @@ export class LogProcess implements AsyncDisposable {
 
   private constructor(child: ChildProcess) {
     this.#child = child
+    child.stderr!.setEncoding('utf8').on('data', text => {
+      this.#printed += text
+    })
     this.#answers = on(child, 'message', { close: ['disconnect'] })
+  }
+
+  /** What it wrote to standard error: all of it once the process has ended. */
+  get printed(): string {
+    return this.#printed
   }
 
   get pid(): number {
@@ -48,7 +56,7 @@ export class LogProcess implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const exited = once(this.#child, 'exit')
+    const exited = once(this.#child, 'close')
     await this.ask('close')
     await exited
   }

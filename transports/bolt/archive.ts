@@ -1,8 +1,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import { HubError } from '../../src/errors.ts'
 import { encodeEvent } from '../../src/protocol/event-stream.ts'
 import type { Update } from '../../src/protocol/update.ts'
 import { encodeEntry } from './entry.ts'
-import type { LogFile } from './file.ts'
+import { isDamage } from './failure.ts'
+import type { LogFile, NumberedEntry } from './file.ts'
 
 const pageBounds = { entries: 1000, bytes: 1 << 20 }
 
@@ -24,14 +26,50 @@ export class BoltArchive {
     return this.#file.last - this.#file.first + 1
   }
 
-  /** All updates there are at the time of the call, oldest first. */
+  /**
+   * All updates there are at the time of the call, oldest first.
+   * @throws HubError `transport_unavailable` at the end, when some could not be read
+   */
   async *read(): AsyncGenerator<readonly ArchivedUpdate[]> {
     const upTo = this.#file.last
-    for (let page = this.#file.read(0, upTo, pageBounds); page.length > 0; ) {
-      yield page
+    let lost = 0
+    for (let end = 0; end < upTo; ) {
+      const after = Math.max(end, this.#file.first - 1)
+      const page = this.#readPage(after, upTo)
+      end = page.end
+      lost += end - after - page.entries.length
+      yield page.entries
       await nextTurn()
-      page = this.#file.read(page.at(-1)!.sequence, upTo, pageBounds)
     }
+    if (lost === 0) return
+    throw new HubError(
+      'transport_unavailable',
+      `The log ${this.#file.path} is damaged: ${lost} of its updates cannot be read. The others were.`,
+    )
+  }
+
+  #readPage(after: number, upTo: number): { entries: readonly NumberedEntry[]; end: number } {
+    try {
+      const entries = this.#file.read(after, upTo, pageBounds)
+      return { entries, end: entries.at(-1)?.sequence ?? upTo }
+    } catch (error) {
+      if (!isDamage((error as Error).cause)) throw error
+      return this.#readOneByOne(after, Math.min(upTo, after + pageBounds.entries))
+    }
+  }
+
+  /** What is left where there is damage. */
+  #readOneByOne(after: number, end: number): { entries: readonly NumberedEntry[]; end: number } {
+    const entries: NumberedEntry[] = []
+    for (let sequence = after + 1; sequence <= end; sequence++) {
+      try {
+        const entry = this.#file.readOne(sequence)
+        if (entry !== undefined) entries.push(entry)
+      } catch (error) {
+        if (!isDamage((error as Error).cause)) throw error
+      }
+    }
+    return { entries, end }
   }
 
   /** Stores updates in this order; those without a time get that of now. One call at a time. */

@@ -1,10 +1,13 @@
-import { hash } from 'node:crypto'
 import type { Database, RootDatabase } from 'lmdb'
 import { HubError } from '../../src/errors.ts'
 import type { Update } from '../../src/protocol/update.ts'
+import type { CommitFailures } from './commit-failures.ts'
 import { decodeEntry, type StoredEntry } from './entry.ts'
+import { damaged, readingFailed } from './failure.ts'
 import { foreign } from './format.ts'
+import { keyOf } from './id-key.ts'
 import { sequenceKeys, sequenceValues } from './sequence.ts'
+import { requireSuccession } from './succession.ts'
 import { TopicBlock } from './topic-block.ts'
 
 /** An entry with its number in the log. Numbers grow by one, and none is given twice. */
@@ -36,10 +39,12 @@ export interface Bounds {
 export interface OpenedFile {
   readonly path: string
   readonly root: RootDatabase<Buffer, string>
+  readonly failures: CommitFailures
   /** The table with the format's version. */
   readonly mark: Database<string, string>
   /** A file may hold several logs under different names. */
   readonly bucket: string
+  readonly readOnly: boolean
   /** Called when the file is closed. */
   readonly release: () => void
 }
@@ -53,9 +58,6 @@ export interface TableStats {
   readonly entryCount: number
 }
 
-/** LMDB allows for more, but long keys make its trees deep. Longer texts are indexed by their hash. */
-const maxKeyBytes = 255
-
 /**
  * A log in an LMDB file, in three tables: entries by number, numbers by id, topics of blocks of entries. What one call appends and removes
  * is one transaction: after a crash at any moment all of it is there, or nothing.
@@ -67,6 +69,7 @@ const maxKeyBytes = 255
 export class LogFile {
   readonly path: string
   readonly #root: RootDatabase<Buffer, string>
+  readonly #failures: CommitFailures
   readonly #release: () => void
   readonly #mark: Database<string, string>
   readonly #entries: Database<Buffer, number>
@@ -77,7 +80,7 @@ export class LogFile {
   #closed = false
 
   /** @throws HubError `configuration_invalid` for a bucket that is not there and cannot be made */
-  constructor({ path, root, mark, bucket, release }: OpenedFile) {
+  constructor({ path, root, failures, mark, bucket, readOnly, release }: OpenedFile) {
     const table = <V, K extends Buffer | number>(name: string, options: object): Database<V, K> => {
       const database: Database<V, K> | undefined = root.openDB(`${bucket}:${name}`, options)
       if (database === undefined) throw foreign(path, `a log, but has no bucket "${bucket}"`)
@@ -85,19 +88,20 @@ export class LogFile {
     }
     this.path = path
     this.#root = root
+    this.#failures = failures
     this.#mark = mark
     this.#release = release
     this.#entries = table('entries', { encoding: 'binary', keyEncoder: sequenceKeys })
     this.#byId = table('ids', { keyEncoding: 'binary', dupSort: true, dupFixed: true, encoder: sequenceValues })
     this.#topicBlocks = table('topics', { encoding: 'binary', keyEncoder: sequenceKeys })
     this.#last = lastKey(this.#entries) ?? 0
-    this.#block = this.#readBlock()
+    // A reader needs none, and reads what it can of a log whose newest entries are damaged.
+    this.#block = readOnly ? new TopicBlock(1) : this.#readBlock()
   }
 
   /** The oldest entry's number; the next one's where there is none. */
   get first(): number {
-    this.#checkOpen()
-    const [first = this.#last + 1] = this.#entries.getKeys({ start: 0, limit: 1 })
+    const [first = this.#last + 1] = this.#look(() => [...this.#entries.getKeys({ start: 0, limit: 1 })])
     return first
   }
 
@@ -108,9 +112,8 @@ export class LogFile {
 
   /** What the entries and their indexes take of the file, in bytes, to within some pages. */
   get usedBytes(): number {
-    this.#checkOpen()
     return [this.#entries, this.#byId, this.#topicBlocks].reduce((sum, table) => {
-      const stats = table.getStats() as TableStats
+      const stats = this.#look(() => table.getStats() as TableStats)
       return sum + stats.pageSize * (stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages)
     }, 0)
   }
@@ -141,7 +144,7 @@ export class LogFile {
       this.#block = open
       return answers.map(answer => !answer)
     } catch (error) {
-      throw await causeOf(error)
+      throw await this.#failures.causeOf(error)
     }
   }
 
@@ -152,7 +155,7 @@ export class LogFile {
       await this.#mark.put('room', ' '.repeat(bytes))
       await this.#mark.remove('room')
     } catch (error) {
-      throw await causeOf(error)
+      throw await this.#failures.causeOf(error)
     }
   }
 
@@ -171,19 +174,24 @@ export class LogFile {
 
   /** The newest entries, oldest first. */
   readNewest(bounds: Bounds): NumberedEntry[] {
-    return take(this.#iterate({ ...fromTheEnd }), bounds).reverse()
+    const newest = take(this.#iterate({ ...fromTheEnd }), bounds).reverse()
+    requireSuccession(this.path, newest, (newest[0]?.sequence ?? 1) - 1)
+    return newest
   }
 
   readOne(sequence: number): NumberedEntry | undefined {
-    this.#checkOpen()
-    const bytes = this.#entries.get(sequence)
+    const bytes = this.#look(() => this.#entries.get(sequence))
     return bytes === undefined ? undefined : this.#decode(sequence, bytes)
   }
 
   /** The number of the oldest entry with an id. */
   find(id: string): number | undefined {
-    this.#checkOpen()
-    return this.#byId.get(keyOf(id))
+    return this.#look(() => this.#byId.get(keyOf(id)))
+  }
+
+  /** The numbers of the oldest entries with an id. */
+  findSome(id: string, limit: number): readonly number[] {
+    return this.#look(() => [...this.#byId.getValues(keyOf(id), { limit })])
   }
 
   /**
@@ -192,8 +200,12 @@ export class LogFile {
    */
   *readTopicBlocks(after: number, limit: number): Generator<{ readonly last: number; readonly record: Buffer }> {
     this.#checkOpen()
-    for (const { key, value } of this.#topicBlocks.getRange({ start: after + 1, limit }))
-      yield { last: key, record: value }
+    try {
+      for (const { key, value } of this.#topicBlocks.getRange({ start: after + 1, limit }))
+        yield { last: key, record: value }
+    } catch (error) {
+      throw readingFailed(this.path, error)
+    }
   }
 
   async close(): Promise<void> {
@@ -205,7 +217,11 @@ export class LogFile {
 
   *#iterate(range: { start?: number; end?: number; reverse?: boolean }): Generator<NumberedEntry> {
     this.#checkOpen()
-    for (const { key, value } of this.#entries.getRange(range)) yield this.#decode(key, value)
+    try {
+      for (const { key, value } of this.#entries.getRange(range)) yield this.#decode(key, value)
+    } catch (error) {
+      throw readingFailed(this.path, error)
+    }
   }
 
   #remove(removed: readonly Removal[]): void {
@@ -243,7 +259,16 @@ export class LogFile {
     try {
       return { ...decodeEntry(bytes), sequence, byteLength: bytes.byteLength }
     } catch (cause) {
-      throw new HubError('transport_unavailable', `The log is damaged: entry ${sequence} cannot be read.`, { cause })
+      throw damaged(this.path, `is damaged (entry ${sequence} cannot be read)`, cause)
+    }
+  }
+
+  #look<Answer>(ask: () => Answer): Answer {
+    this.#checkOpen()
+    try {
+      return ask()
+    } catch (error) {
+      throw readingFailed(this.path, error)
     }
   }
 
@@ -274,16 +299,3 @@ const fromTheEnd = { reverse: true, start: Number.MAX_SAFE_INTEGER, end: 0 }
 
 const lastKey = (table: Database<Buffer, number>): number | undefined =>
   [...table.getKeys({ ...fromTheEnd, limit: 1 })][0]
-
-/** A text as an index key: its UTF-8, or, for one that LMDB cannot take, a byte that no UTF-8 has and its hash. */
-function keyOf(text: string): Buffer {
-  const bytes = Buffer.from(text)
-  if (bytes.length > 0 && bytes.length <= maxKeyBytes) return bytes
-  return Buffer.concat([Buffer.of(0xff), hash('sha256', bytes, 'buffer')])
-}
-
-/** lmdb-js rejects with an error that has a promise of the reason. */
-async function causeOf(error: unknown): Promise<unknown> {
-  const { commitError } = error as { commitError?: Promise<never> }
-  return commitError === undefined ? error : await commitError.catch(cause => cause)
-}

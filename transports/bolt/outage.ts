@@ -1,6 +1,7 @@
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import type { TransportLog } from '../../src/transport.ts'
+import { isDamage, messageOf, readingFailed } from './failure.ts'
 
 /** A file that could not be written is tried again after this time. */
 const retryAfterMs = 1000
@@ -33,10 +34,14 @@ export class Outage {
 
   /** A commit of so many bytes has failed. */
   async begin(error: unknown, bytes: number): Promise<void> {
-    const left = await statfs(dirname(this.#path)).then(({ bavail, bsize }) => `${bavail * bsize} bytes`, messageOf)
-    const reason = `The log ${this.#path} cannot be written (${messageOf(error)}). Left on its disk: ${left}.`
+    const reason = isDamage(error) ? readingFailed(this.#path, error).message : await this.#describe(error)
     if (this.#last === undefined) this.#log.error({ err: error }, `${reason} Publishers are refused until it can.`)
     this.#last = { reason, atMs: performance.now(), bytes: Math.max(bytes, this.bytes) }
+  }
+
+  async #describe(error: unknown): Promise<string> {
+    const left = await statfs(dirname(this.#path)).then(({ bavail, bsize }) => inBinaryUnits(bavail * bsize), messageOf)
+    return `The log ${this.#path} cannot be written (${messageOf(error)}). Left on its disk: ${left}.`
   }
 
   end(): void {
@@ -46,4 +51,8 @@ export class Outage {
   }
 }
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error))
+function inBinaryUnits(bytes: number): string {
+  const power = Math.min(4, Math.floor(Math.log2(Math.max(1, bytes)) / 10))
+  const amount = bytes / 1024 ** power
+  return `${power === 0 ? amount : amount.toFixed(1)} ${['bytes', 'KiB', 'MiB', 'GiB', 'TiB'][power]}`
+}

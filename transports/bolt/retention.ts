@@ -1,4 +1,4 @@
-import type { LogFile, NewEntry, Removal } from './file.ts'
+import type { LogFile, NewEntry, NumberedEntry, Removal } from './file.ts'
 
 /** What of a log is kept. 0: no such bound. */
 export interface RetentionBounds {
@@ -19,18 +19,29 @@ const wait = { leastMs: 1000, mostMs: 3_600_000 }
 export class Retention {
   readonly #file: LogFile
   #bounds: RetentionBounds
+  /** For how long an entry is held, in milliseconds. */
+  readonly #heldMs: number
   /** The part of a look that publishes have added up to. */
   #due = 0
 
   constructor(file: LogFile, bounds: RetentionBounds) {
     this.#file = file
     this.#bounds = bounds
+    this.#heldMs = this.active && bounds.ageMs > 0 ? bounds.ageMs : Number.POSITIVE_INFINITY
   }
 
   /** There is something to look for at all. */
   get active(): boolean {
     const { entries, ageMs, bytes, cleanupFrequency } = this.#bounds
     return cleanupFrequency > 0 && entries + ageMs + bytes > 0
+  }
+
+  /**
+   * Whether an entry belongs to the log at a time. What has expired does not, even before it is removed; the other bounds are only what
+   * removals come to.
+   */
+  isHeld({ sequence, timeMs }: Pick<NumberedEntry, 'sequence' | 'timeMs'>, nowMs: number): boolean {
+    return timeMs > nowMs - this.#heldMs || sequence === this.#file.last
   }
 
   /** From now on nothing is removed. */

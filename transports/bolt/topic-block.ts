@@ -62,9 +62,12 @@ export class TopicBlock {
   }
 }
 
+/** The number of the first entry in a stored block. */
+export const firstInBlock = (record: Buffer): number => record.readUIntBE(2, 6)
+
 /** The numbers of the entries in a stored block that may have one of the topics with these hashes, ascending. */
 export function findInBlock(record: Buffer, hashes: Iterable<number>): number[] {
-  const first = record.readUIntBE(2, 6)
+  const first = firstInBlock(record)
   const found = new Set<number>()
   for (const hash of hashes) {
     for (let at = lowerBound(record, hash); at < record.length && record.readUInt32BE(at) === hash; at += pairBytes) {

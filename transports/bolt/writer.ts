@@ -6,6 +6,7 @@ import type { LogEntry, TransportLog } from '../../src/transport.ts'
 import { encodeEntry } from './entry.ts'
 import type { LogFile, NewEntry, Removal } from './file.ts'
 import { positionOf } from './history.ts'
+import type { FileIdentity } from './identity.ts'
 import { Outage } from './outage.ts'
 import type { Retention } from './retention.ts'
 
@@ -24,6 +25,14 @@ interface Stored {
   readonly reused: readonly boolean[]
 }
 
+interface WriterOptions {
+  readonly file: LogFile
+  readonly retention: Retention
+  readonly identity: FileIdentity
+  readonly deliver: (entry: LogEntry) => void
+  readonly log: TransportLog
+}
+
 /** What one commit takes of the updates that wait. */
 const groupBounds = { entries: 1024, bytes: 8 << 20 }
 
@@ -37,6 +46,7 @@ export class Writer {
   readonly #deliver: (entry: LogEntry) => void
   readonly #log: TransportLog
   readonly #outage: Outage
+  readonly #identity: FileIdentity
   readonly #queue: Publish[] = []
   #running: Promise<void> | undefined
   #trimming = false
@@ -45,8 +55,9 @@ export class Writer {
   #probe: PromiseWithResolvers<void> | undefined
   #closed = false
 
-  constructor(file: LogFile, retention: Retention, deliver: (entry: LogEntry) => void, log: TransportLog) {
+  constructor({ file, retention, identity, deliver, log }: WriterOptions) {
     this.#file = file
+    this.#identity = identity
     this.#retention = retention
     this.#deliver = deliver
     this.#log = log
@@ -56,6 +67,7 @@ export class Writer {
   /** Resolves when the update is on disk and delivered. Updates are stored in the order of the calls. */
   publish(update: Update): Promise<void> {
     if (this.#closed) return Promise.reject(closed())
+    if (this.#identity.isLost) return Promise.reject(lost())
     if (this.#outage.isRecent) return Promise.reject(notStored())
     const event = encodeEvent(update)
     const bytes = encodeEntry(update, event, Date.now())
@@ -74,6 +86,8 @@ export class Writer {
   /** Resolves when the file can be written. @throws HubError `transport_unavailable` with the reason */
   async ready(): Promise<void> {
     if (this.#closed) throw closed()
+    await this.#identity.check()
+    this.#identity.require()
     if (this.#outage.reason === undefined) return
     this.#probe ??= Promise.withResolvers()
     const { promise } = this.#probe
@@ -152,8 +166,14 @@ export class Writer {
 
   async #commit(group: readonly Publish[], removed: readonly Removal[]): Promise<Stored | undefined> {
     const first = this.#file.last + 1
+    const recheck = this.#identity.recheck()
     try {
       const reused = await this.#file.commit(group, removed)
+      await recheck
+      if (this.#identity.isLost) {
+        for (const { reject } of [...group, ...this.#queue.splice(0)]) reject(lost())
+        return undefined
+      }
       if (group.length > 0) this.#endOutage()
       return { group, first, reused }
     } catch (error) {
@@ -213,6 +233,12 @@ export class Writer {
 const nothing = { removed: [], more: false }
 
 const closed = (): HubError => new HubError('transport_unavailable', 'The log is closed.')
+
+const lost = (): HubError =>
+  new HubError(
+    'transport_unavailable',
+    "The update was not stored: the file of this hub's log was deleted or replaced. The hub has to be restarted by who runs it.",
+  )
 
 const notStored = (cause?: unknown): HubError =>
   new HubError(

@@ -6,8 +6,8 @@ import { encodeEvent } from '../../../src/protocol/event-stream.ts'
 import { encodeEntry } from '../../../transports/bolt/entry.ts'
 import { openLog } from '../../../transports/bolt/open.ts'
 import { Retention, type RetentionBounds } from '../../../transports/bolt/retention.ts'
-import { LogDirectory } from '../../support/bolt.ts'
-import { createTestUpdate } from '../../support/node.ts'
+import { LogDirectory, StartedLog } from '../../support/bolt.ts'
+import { createTestUpdate, startNode } from '../../support/node.ts'
 
 const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `id-${from + i}`)
 const none: RetentionBounds = { entries: 0, ageMs: 0, bytes: 0, cleanupFrequency: 1 }
@@ -85,6 +85,62 @@ test('max_age: what is older than that is removed, also when nobody publishes, b
   for (const id of range(0, 3)) await log.publish({ id })
   while ((await log.ids('earliest'))!.length > 1) await nextTurn()
   assert.deepEqual(await log.ids('earliest'), ['id-2'])
+})
+
+test('max_age: what has expired is not in the log, though it is still in the file', async () => {
+  await using directory = await LogDirectory.create()
+  const hour = 3_600_000
+  const timesMs = [2 * hour, 2 * hour, 0].map(ageMs => Date.now() - ageMs)
+  const file = await openLog(directory.file, 'updates')
+  const entries = ['old', 'twice', 'twice'].map((id, i) => newEntry(id, timesMs[i]!))
+  await file.commit(entries, [])
+  await file.commit(
+    range(0, 2000).map(id => newEntry(id, Date.now() - 2 * hour)),
+    [],
+  )
+  await file.commit([newEntry('new', Date.now()), newEntry('newest', Date.now() - 2 * hour)], [])
+  await file.close()
+  // Nothing is removed before the transport is started.
+  await using transport = new StartedLog(await directory.open('?max_age=1h'))
+  const { holds } = transport.transport
+  const held = [1, 2, 3, 4, 2003, 2004, 2005, 2006].filter(position =>
+    holds!.call(transport.transport, String(position)),
+  )
+  assert.deepEqual(held, [3, 2004, 2005])
+  assert.deepEqual(await transport.ids('earliest'), ['twice', 'new', 'newest'])
+  assert.deepEqual(await transport.ids({ id: 'twice' }), ['new', 'newest'])
+  assert.deepEqual(await transport.ids({ position: '1000' }), ['new', 'newest'])
+  assert.equal(await transport.ids({ id: 'old' }), undefined)
+  assert.equal(await transport.ids({ id: 'id-0' }), undefined)
+  assert.deepEqual(await transport.ids({ id: 'new' }), ['newest'])
+  const topics = ['https://example.com/a']
+  assert.deepEqual(await transport.ids('earliest', topics), ['twice', 'new', 'newest'])
+  assert.deepEqual(await transport.ids('earliest', ['https://example.com/none']), ['new', 'newest'])
+})
+
+test('max_age: who reads from the start gets nothing that has expired from the hub either', async () => {
+  await using directory = await LogDirectory.create()
+  const file = await openLog(directory.file, 'updates')
+  const expired = range(0, 5000).map(id => newEntry(id, Date.now() - 7_200_000))
+  await file.commit([...expired, newEntry('new', Date.now())], [])
+  await file.close()
+  await using node = await startNode(await directory.open('?max_age=1h'), {
+    recent: { entries: 10_000, bytes: 1 << 28 },
+  })
+  const { collector } = await node.subscribe({ topics: ['*'], lastEventId: 'earliest' })
+  await collector.received(1)
+  assert.deepEqual(collector.ids, ['new'])
+})
+
+test('max_age: a hub that remembers what has expired does not resume from it', async () => {
+  await using directory = await LogDirectory.create()
+  await using node = await startNode(await directory.open('?max_age=1ms&cleanup_frequency=0.000001'))
+  for (const id of range(0, 3)) await node.publish({ id })
+  const locate = async (lastEventId: string) =>
+    (await node.subscribe({ topics: ['*'], lastEventId })).cursor.lastEventId
+  while ((await locate('id-1')) === 'id-1') await nextTurn()
+  assert.equal(await locate('id-0'), 'earliest')
+  assert.equal(await locate('id-2'), 'id-2', 'the newest one stays')
 })
 
 test('max_age: looks at each time, oldest first', async () => {
