@@ -44,7 +44,7 @@ export async function locate(
   if (known !== undefined) {
     const { position, reused } = recent.at(known)
     // An id that an older entry bears too means that older one, which only the log has; and what has left the log is not known any more.
-    const isCertain = history === undefined || (reused !== true && (holds?.(position) ?? true))
+    const isCertain = history === undefined || (reused !== true && ((await holds?.(position)) ?? true))
     if (isCertain) return { lastEventId, from: { window: known + 1, position } }
   }
   if (history === undefined) {

@@ -1,6 +1,6 @@
-import { LRUCache } from 'lru-cache'
 import type { Matcher } from '../protocol/matcher.ts'
 import type { Update } from '../protocol/update.ts'
+import { Answers } from './answers.ts'
 import { Patterns } from './patterns.ts'
 import type { Subscriber } from './subscriber.ts'
 
@@ -11,21 +11,11 @@ interface PatternGroup {
   readonly subscribers: Set<Subscriber>
 }
 
-/** The groups that a topic was found to match, out of all those up to `checkedTo`. */
-interface MatchedGroups {
-  readonly groups: readonly PatternGroup[]
-  readonly checkedTo: number
-}
-
 /**
  * So many patterns are asked about a topic before the answer is worth remembering. Topics of few candidates, and among them those of
  * subscription events, which never come again, then cannot push out the others.
  */
 const manyAsked = 16
-/** Memory of remembered answers, in bytes: of an answer, of a group in it, and of all. */
-const answerBytes = 200
-const groupBytes = 8
-const maxAnswersBytes = 32 << 20
 
 /**
  * The live subscribers, found by update: exact topics in a map, patterns by the literals that they require. An update costs the
@@ -38,10 +28,7 @@ export class Subscribers {
   readonly #patterns = new Patterns<PatternGroup>()
   #serial = 0
   #search = 0
-  readonly #matched = new LRUCache<string, MatchedGroups>({
-    maxSize: maxAnswersBytes,
-    sizeCalculation: ({ groups }, topic) => answerBytes + 2 * topic.length + groupBytes * groups.length,
-  })
+  readonly #matched = new Answers<PatternGroup>()
 
   add(subscriber: Subscriber): void {
     for (const matcher of subscriber.matchers) {
@@ -81,16 +68,16 @@ export class Subscribers {
   #groupsMatching(topic: string): readonly PatternGroup[] {
     if (this.#patterns.isEmpty) return none
     const known = this.#matched.get(topic)
-    if (known?.checkedTo === this.#serial) return known.groups
+    if (known?.checkedTo === this.#serial) return known.items
     const checkedTo = known?.checkedTo ?? 0
-    const groups = known?.groups.filter(group => group.subscribers.size > 0) ?? []
+    const groups = known?.items.filter(group => group.subscribers.size > 0) ?? []
     let asked = 0
     this.#patterns.candidates(topic, group => {
       if (group.serial <= checkedTo) return
       asked++
       if (group.matcher.matches(topic)) groups.push(group)
     })
-    if (known !== undefined || asked >= manyAsked) this.#matched.set(topic, { groups, checkedTo: this.#serial })
+    if (known !== undefined || asked >= manyAsked) this.#matched.set(topic, { items: groups, checkedTo: this.#serial })
     return groups
   }
 
