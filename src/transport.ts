@@ -68,7 +68,7 @@ export interface Transport {
    * Whether the entry at a position is still stored, as far as the log's bounds are concerned. Asked of what was delivered here, for a
    * transport with `history`: what is not stored is not resumed from. Absent: it is for as long as the hub remembers it.
    */
-  holds?(position: string): boolean
+  holds?(position: string): boolean | Promise<boolean>
 
   /** Small messages between nodes. Absent: a single node. */
   readonly broadcast?: Broadcast

@@ -14,6 +14,7 @@ const kinds = [
   'publish',
   'history',
   'page',
+  'holds',
   'ready',
   // of the primary process to a worker, no answer
   'entry',

@@ -9,6 +9,7 @@ import { Tail } from './tail.ts'
 export interface LogFacts {
   readonly recentEntries: number | null
   readonly hasHistory: boolean
+  readonly saysWhatItHolds: boolean
 }
 
 /** The primary process's side of the log: opened here, once, and offered to every worker. An entry is encoded once for all of them. */
@@ -40,9 +41,13 @@ export class LogHost {
 
   /** Offers the log to a worker, until it leaves or its connection ends. */
   attach(link: Link): void {
-    const { recentEntries, history } = this.#transport
+    const { recentEntries, history, holds } = this.#transport
     this.#links.add(link)
-    const facts: LogFacts = { recentEntries: recentEntries ?? null, hasHistory: history !== undefined }
+    const facts: LogFacts = {
+      recentEntries: recentEntries ?? null,
+      hasHistory: history !== undefined,
+      saysWhatItHolds: holds !== undefined,
+    }
     link.answer('log-facts', () => Buffer.from(JSON.stringify(facts)))
     link.answer('start', payload => this.#start(link, payload.readUInt32BE(0)))
     link.answer('publish', async payload => {
@@ -52,6 +57,10 @@ export class LogHost {
     link.answer('ready', async () => {
       await this.#transport.ready?.()
       return undefined
+    })
+    link.answer('holds', async position => {
+      const isHeld = (await this.#transport.holds?.(position.toString())) ?? true
+      return Uint8Array.of(isHeld ? 1 : 0)
     })
     if (history !== undefined) new Readings(link, history.bind(this.#transport))
     this.#relay(link)

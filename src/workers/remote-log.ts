@@ -11,12 +11,13 @@ const maxWaitingBytes = 64 << 20
 
 /** A worker's side of the log: the transport that the primary process has opened, as if it were open here. */
 export async function openRemoteLog(link: Link): Promise<Transport> {
-  const { recentEntries, hasHistory }: LogFacts = JSON.parse((await link.ask('log-facts')).toString())
+  const { recentEntries, hasHistory, saysWhatItHolds }: LogFacts = JSON.parse((await link.ask('log-facts')).toString())
   const log = new RemoteLog(link)
   return Object.assign(
     log,
     recentEntries === null ? {} : { recentEntries },
     hasHistory ? { history: log.read.bind(log) } : {},
+    saysWhatItHolds ? { holds: log.stillHolds.bind(log) } : {},
   )
 }
 
@@ -97,6 +98,12 @@ class RemoteLog implements Transport {
     this.#forgotten.register(pages, reading, release)
     if (!found) pages.end()
     return { found, ...(position === undefined ? {} : { position }), pages }
+  }
+
+  /** The transport's `holds`, where it has one. */
+  async stillHolds(position: string): Promise<boolean> {
+    const [isHeld] = await this.#link.ask('holds', Buffer.from(position))
+    return isHeld === 1
   }
 
   async ready(): Promise<void> {
