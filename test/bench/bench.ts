@@ -129,6 +129,10 @@ export class Bench {
     return new Bench(directory, quick, process.platform === 'linux' && compile(directory))
   }
 
+  get isFloorNative(): boolean {
+    return this.#native
+  }
+
   get floorName(): string {
     return this.#native ? 'C, one send() per delivery' : 'Node, one write per delivery: there is no C compiler'
   }

@@ -1,9 +1,14 @@
 import { subscriberToken } from '../../support/token.ts'
 import { kib, type Measure, median, perSecond } from '../row.ts'
+import { Pace } from './pace.ts'
+
+/** Per second. */
+const leastConnects = 8000
 
 /** Connecting with a token, and what a stream that waits costs. */
 export const connections: Measure = async bench => {
   const subscribers = 10_000
+  const pace = await Pace.measure(bench)
   const runs = await bench.repeat(async () => {
     await using server = bench.startHub()
     await using load = await bench.startLoad(server, await subscriberToken(['*']))
@@ -29,8 +34,8 @@ export const connections: Measure = async bench => {
       what: 'connects with a token',
       figures: runs.map(({ rate }) => rate),
       format: perSecond,
-      target: { least: 8000 },
-      from: `floor ${perSecond(median(floor))}`,
+      target: pace.target(leastConnects),
+      from: `floor ${perSecond(median(floor))}; target: ${pace.explain(leastConnects)}`,
     },
   ]
 }

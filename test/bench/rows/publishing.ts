@@ -3,9 +3,11 @@ import type { Settings } from '../../support/hub.ts'
 import type { Bench } from '../bench.ts'
 import { type Measure, median, perSecond, type Row } from '../row.ts'
 import { publishersOf } from './fan-out.ts'
+import { Pace } from './pace.ts'
 
 /** Publishes a second, the token checked each time, to one subscriber. */
 export const publishing: Measure = async bench => {
+  const pace = await Pace.measure(bench)
   const floor = await bench.repeat(() => ratesOf(bench, undefined))
   const floorOf = (mode: number) => `floor ${perSecond(median(floor.map(rates => rates[mode]!)))}, which keeps nothing`
   const local = await bench.repeat(() => ratesOf(bench, {}))
@@ -16,8 +18,8 @@ export const publishing: Measure = async bench => {
     what: `${log}, ${publishersOf(modes[mode]!.atOnce)}: publishes`,
     figures: rates.map(run => run[mode]!),
     format: perSecond,
-    target: least === undefined ? undefined : { least },
-    from: floorOf(mode),
+    target: least === undefined ? undefined : pace.target(least),
+    from: least === undefined ? floorOf(mode) : `${floorOf(mode)}; target: ${pace.explain(least)}`,
   })
   const durable = 'bolt://, durable before each answer'
   return [
