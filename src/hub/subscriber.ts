@@ -39,6 +39,8 @@ export class Subscriber {
   #selection: Selection | undefined
   readonly #sink: Sink
   readonly #maxQueueBytes: number
+  /** Of the largest batch that alone passes the bound and may still be on its way. */
+  #oversizedBytes = 0
 
   constructor(options: {
     id: string
@@ -68,15 +70,20 @@ export class Subscriber {
 
   /**
    * Writes what waits. One who has left too much of what was written before is ended, and resumes from its last event id: never for
-   * the size of what comes now, which nobody could have read yet.
+   * the size of a single batch, neither of what comes now, which nobody could have read yet, nor of one that is still on its way.
    */
   flush(): void {
     const batch = this.pending
     this.pending = undefined
-    this.#selection = undefined
     if (batch === undefined || this.state === 'closed') return
-    if (this.#sink.waitingBytes > this.#maxQueueBytes) this.end('too slow')
-    else this.#sink.write(batch)
+    const { waitingBytes } = this.#sink
+    if (waitingBytes <= this.#maxQueueBytes) this.#oversizedBytes = 0
+    if (waitingBytes > this.#maxQueueBytes + this.#oversizedBytes) {
+      this.end('too slow')
+      return
+    }
+    if (batch.byteLength > this.#maxQueueBytes) this.#oversizedBytes = Math.max(this.#oversizedBytes, batch.byteLength)
+    this.#sink.write(batch)
   }
 
   /** Writes events of the past, in one batch. */
