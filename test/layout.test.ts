@@ -107,6 +107,8 @@ const guarded: readonly { readonly name: RegExp; readonly onlyIn: RegExp }[] = [
   { name: /^(hono|@hono)(\/|$)/, onlyIn: /^src\/(http\/|serve\.ts$)/ },
   { name: /^jose$/, onlyIn: /^src\/(http\/tokens\/(token|key-set)|cli\/token)\.ts$/ },
   { name: /^lmdb$/, onlyIn: /^transports\/bolt/ },
+  { name: /^ioredis$/, onlyIn: /^transports\/redis\/client\.ts$/ },
+  { name: /^pg$/, onlyIn: /^transports\/postgres\/(connect|session)\.ts$/ },
   { name: /^commander$/, onlyIn: /^src\/(cli\/|config\/sources\/flags\.ts$)/ },
   { name: /^(pino|pino-pretty)$/, onlyIn: /^src\/log\.ts$/ },
   { name: /^prom-client$/, onlyIn: /^src\/metrics\.ts$/ },

@@ -24,6 +24,8 @@ const transports: Readonly<Record<string, Entry>> = {
   redis: { load: () => import('./redis.ts'), isSingleNode: false },
   rediss: { load: () => import('./redis.ts'), isSingleNode: false },
   valkey: { load: () => import('./redis.ts'), isSingleNode: false },
+  postgres: { load: () => import('./postgres.ts'), isSingleNode: false },
+  postgresql: { load: () => import('./postgres.ts'), isSingleNode: false },
 }
 
 /** @throws HubError `configuration_invalid` for an unknown scheme or a bad URL, `transport_unavailable` */
@@ -66,7 +68,10 @@ export async function openArchive(
   const history = transport.history?.bind(transport)
   if (history === undefined) {
     await transport.close()
-    throw new HubError('configuration_invalid', `${url.protocol}// keeps no history: there is nothing to read.`)
+    throw new HubError(
+      'configuration_invalid',
+      `${url.protocol}// keeps its updates in the memory of its hub: they cannot be read from here.`,
+    )
   }
   return {
     async *read() {

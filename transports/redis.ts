@@ -1,0 +1,180 @@
+import { HubError } from '../src/errors.ts'
+import type { Update } from '../src/protocol/update.ts'
+import type {
+  Broadcast,
+  History,
+  HistoryPage,
+  HistoryStart,
+  LogEntry,
+  OpenTransport,
+  Transport,
+  TransportContext,
+} from '../src/transport.ts'
+import { checkServer } from './redis/check-server.ts'
+import { type Client, connect, inTime } from './redis/client.ts'
+import { Connection, closed } from './redis/connection.ts'
+import { Failure } from './redis/failure.ts'
+import { findEnd, findId, findOldest, hasPosition, readPages } from './redis/history.ts'
+import { beginning, isAfter, isPosition, type Keys, keysOf } from './redis/keys.ts'
+import { type Location, readLocation } from './redis/location.ts'
+import { Outage } from './redis/outage.ts'
+import { connectTail, Tail } from './redis/tail.ts'
+import { Writer } from './redis/writer.ts'
+
+/**
+ * `redis://user:password@host:6379/STREAM` (`rediss://` for TLS, `valkey://`): a log that many hubs share, in a stream of Redis 6.2 or later,
+ * or of Valkey. Options:
+ *
+ * - `max_len_approx`: how many updates are kept, and some more; 0, the default, keeps all.
+ * - `tls=1`: as `rediss://`. `db`: the number of the database.
+ * - `addr=host:port`, several times: further nodes of a Redis Cluster, from any of which the others are learnt; `cluster=1` for
+ *   one that is told a single node.
+ * - `sentinel_master`: the host, and those in `addr`, are sentinels, and know the server by this name; `sentinel_user`, `sentinel_password`.
+ * - `wait_replicas`: how many replicas must have an update before its publisher is answered; 0 by default.
+ */
+export const open: OpenTransport = async (url, context) => new RedisTransport(readLocation(url), context)
+
+export const checkUrl = (url: URL): void => void readLocation(url)
+
+/** How much of the log is delivered as past at most, in bytes: the window of newest entries is bounded in bytes too. */
+const maxBackfillBytes = 64 << 20
+/** How long a reader of the past waits for a connection, in milliseconds. */
+const historyPatienceMs = 3000
+/** What tells whether the hub is ready, or has something still, answers within this time. */
+const readyMs = 1000
+
+class RedisTransport implements Transport {
+  readonly broadcast: Broadcast
+  readonly #keys: Keys
+  readonly #outage: Outage
+  readonly #commands: Connection
+  readonly #following: Connection
+  readonly #writer: Writer
+  readonly #tail: Tail
+  readonly #isBounded: boolean
+  /** The position of the oldest update; asked for once for all who want to know it at the same time. */
+  #oldest: Promise<string | undefined> | undefined
+  #started = false
+  #closing: Promise<void> | undefined
+
+  constructor(location: Location, { log, publishTimeoutMs = 5000 }: TransportContext) {
+    const keys = keysOf(location.stream)
+    const outage = new Outage(log)
+    this.#keys = keys
+    this.#outage = outage
+    this.#commands = new Connection({
+      name: 'commands',
+      outage,
+      connect: async () => {
+        const client = await connect(location)
+        await checkServer(client, keys, log)
+        return client
+      },
+    })
+    const { maxLength, replicas } = location
+    this.#isBounded = maxLength > 0
+    this.#writer = new Writer({ connection: this.#commands, keys, maxLength, replicas, publishTimeoutMs, outage })
+    this.#following = new Connection({ name: 'tail', outage, connect: () => connectTail(location, keys) })
+    this.#tail = new Tail({ connection: this.#following, keys, log })
+    this.broadcast = {
+      maxBytes: 256 * 1024,
+      send: message => this.#writer.send(message),
+      receive: listener => this.#tail.onMessage(listener),
+    }
+  }
+
+  async start({ backfill }: { backfill: number }, deliver: (entry: LogEntry, live: boolean) => void): Promise<void> {
+    this.#started = true
+    await Promise.all([
+      this.#commands.client(),
+      this.#tail.attach({ entries: backfill, bytes: maxBackfillBytes }, deliver),
+    ])
+  }
+
+  publish(update: Update): Promise<void> {
+    return this.#writer.publish(update)
+  }
+
+  async history(from: HistoryStart, { signal }: { signal: AbortSignal }): Promise<History> {
+    const client = await this.#connected()
+    try {
+      // History ends with what was delivered here; a log that is only looked at has no such end.
+      const upTo = this.#started ? (this.#tail.position ?? beginning) : await findEnd(client, this.#keys)
+      const mark = from === 'earliest' ? beginning : await this.#find(client, from)
+      const position = mark === undefined || from === 'earliest' ? {} : { position: mark }
+      return { found: mark !== undefined, ...position, pages: this.#read({ after: mark ?? upTo, upTo }, signal) }
+    } catch (error) {
+      throw unreadable(error)
+    }
+  }
+
+  async *#read(range: { after: string; upTo: string }, signal: AbortSignal): AsyncGenerator<HistoryPage> {
+    try {
+      yield* readPages(() => this.#connected(), this.#keys, range, signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      throw unreadable(error)
+    }
+  }
+
+  async #find(
+    client: Client,
+    from: { readonly id: string } | { readonly position: string },
+  ): Promise<string | undefined> {
+    if ('id' in from) return await findId(client, this.#keys, from.id)
+    const { position } = from
+    return isPosition(position) && (await hasPosition(client, this.#keys, position)) ? position : undefined
+  }
+
+  /** While Redis cannot be asked nothing leaves it either. */
+  holds(position: string): boolean | Promise<boolean> {
+    const client = this.#commands.current
+    if (!this.#isBounded || client === undefined) return true
+    const late = () => unusable('it does not answer')
+    this.#oldest ??= inTime(findOldest(client, this.#keys), readyMs, late).finally(() => {
+      this.#oldest = undefined
+    })
+    return this.#oldest.then(
+      oldest => oldest !== undefined && !isAfter(oldest, position),
+      () => true,
+    )
+  }
+
+  #connected(): Promise<Client> {
+    return inTime(this.#commands.client(), historyPatienceMs, () =>
+      unreadable(new Failure('broken', this.#outage.reason ?? 'there is no connection')),
+    )
+  }
+
+  async ready(): Promise<void> {
+    if (this.#closing !== undefined) throw closed()
+    const client = this.#commands.current
+    if (client === undefined || this.#following.current === undefined) throw unusable(this.#outage.reason)
+    if (this.#tail.overdueMs > readyMs) throw unusable('it does not send what is appended to the stream')
+    try {
+      await this.#writer.probe(client, readyMs)
+    } catch (error) {
+      throw unusable(Failure.of(error).message)
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.close()
+    await Promise.all([this.#tail.close(), this.#commands.close()])
+  }
+}
+
+const unusable = (reason = 'there is no connection'): HubError =>
+  new HubError('transport_unavailable', `Redis cannot be used: ${reason}.`)
+
+function unreadable(error: unknown): HubError {
+  if (error instanceof HubError) return error
+  return new HubError('transport_unavailable', 'This hub cannot read its log now. Try again later.', {
+    cause: new Error(Failure.of(error).message),
+  })
+}

@@ -1,0 +1,126 @@
+import { createHash } from 'node:crypto'
+import type { Client } from './client.ts'
+import type { Keys } from './keys.ts'
+
+/** A program that Redis runs: nothing else happens there meanwhile. */
+export interface Script {
+  readonly text: string
+  readonly sha: string
+  /** The keys it uses, in its order. */
+  readonly keys: readonly (keyof Keys)[]
+}
+
+const script = (keys: readonly (keyof Keys)[], text: string): Script => ({
+  keys,
+  text,
+  sha: createHash('sha1').update(text).digest('hex'),
+})
+
+/**
+ * A position as text that sorts as positions do: each of its numbers after a character for its length. No id has a NUL, so that
+ * an id, a NUL and this sort by id first.
+ */
+const markFunction = `
+local function mark(position)
+  local ms, number = string.match(position, '^(%d+)-(%d+)$')
+  return string.char(48 + #ms) .. ms .. string.char(48 + #number) .. number
+end`
+
+/**
+ * Stores a group: `maxLength, messageAgeMs, updates, messages`, then each message, then for each update its size in bytes, how many texts its
+ * fields are, and these, the id first. With no update and no message it changes nothing, and fails where storing would.
+ */
+export const append = script(
+  ['log', 'heads', 'ids', 'count', 'messages'],
+  `${markFunction}
+local log, heads, ids, count, messages = unpack(KEYS)
+local maxLength, at = tonumber(ARGV[1]), 5
+
+local time = redis.call('TIME')
+local oldest = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000) - ARGV[2])
+for _ = 1, tonumber(ARGV[4]) do
+  redis.call('XADD', messages, 'MINID', '~', oldest, '*', 'm', ARGV[at])
+  at = at + 1
+end
+
+local number = redis.call('INCRBY', count, ARGV[3]) - ARGV[3]
+for _ = 1, tonumber(ARGV[3]) do
+  local bytes, first, last = ARGV[at], at + 2, at + 1 + ARGV[at + 1]
+  local id = ARGV[first + 1]
+  at = last + 1
+  number = number + 1
+  local older = redis.call('ZRANGEBYLEX', ids, '[' .. id .. '\\0', '(' .. id .. '\\1', 'LIMIT', 0, 1)
+  local position
+  if older[1] then
+    position = redis.call('XADD', log, '*', 'number', number, 'reused', 1, unpack(ARGV, first, last))
+  else
+    position = redis.call('XADD', log, '*', 'number', number, unpack(ARGV, first, last))
+  end
+  redis.call('XADD', heads, position, 'id', id, 'bytes', bytes)
+  redis.call('ZADD', ids, 0, id .. '\\0' .. mark(position))
+end
+
+if maxLength > 0 then redis.call('XTRIM', log, 'MAXLEN', '~', maxLength) end
+-- What has left the log, by whoever's hand, leaves the indexes: so much at a time that nobody waits for it.
+if redis.call('XLEN', heads) > redis.call('XLEN', log) then
+  local oldest = redis.call('XRANGE', log, '-', '+', 'COUNT', 1)[1]
+  local gone = redis.call('XRANGE', heads, '-', oldest and '(' .. oldest[1] or '+', 'COUNT', 2000)
+  for _, head in ipairs(gone) do redis.call('ZREM', ids, head[2][2] .. '\\0' .. mark(head[1])) end
+  if #gone == 2000 then
+    redis.call('XTRIM', heads, 'MINID', gone[#gone][1])
+    redis.call('XDEL', heads, gone[#gone][1])
+  elseif oldest then
+    redis.call('XTRIM', heads, 'MINID', oldest[1])
+  else
+    redis.call('XTRIM', heads, 'MAXLEN', 0)
+  end
+end
+return 1`,
+)
+
+/** The type of each key, in the order of `keys`. */
+export const inspectTypes = script(
+  ['log', 'heads', 'ids', 'count', 'messages'],
+  `
+local types = {}
+for i, key in ipairs(KEYS) do types[i] = redis.call('TYPE', key).ok end
+return types`,
+)
+
+/** How many updates have ever been stored, and the positions of the newest update and message, or false. */
+export const inspectEnd = script(
+  ['count', 'log', 'messages'],
+  `
+local update = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+local message = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
+return { redis.call('GET', KEYS[1]) or '0', update and update[1] or false, message and message[1] or false }`,
+)
+
+/** The position of the earliest update with an id, or false. */
+export const find = script(
+  ['log', 'ids'],
+  `${markFunction}
+local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+if not oldest then return false end
+local id = ARGV[1]
+local found = redis.call('ZRANGEBYLEX', KEYS[2], '[' .. id .. '\\0' .. mark(oldest[1]), '(' .. id .. '\\1', 'LIMIT', 0, 1)[1]
+if not found then return false end
+local ms, rest = string.byte(found, #id + 2) - 48, #id + 3
+return string.sub(found, rest, rest + ms - 1) .. '-' .. string.sub(found, rest + ms + 1)`,
+)
+
+/** Redis forgets scripts when it restarts, and learns them by the way. */
+export async function run(
+  client: Client,
+  { text, sha, keys }: Script,
+  names: Keys,
+  args: readonly (string | Buffer)[],
+) {
+  const parameters = [keys.length, ...keys.map(key => names[key]), ...args] as const
+  try {
+    return await client.evalsha(sha, ...parameters)
+  } catch (error) {
+    if (!(error instanceof Error && error.message.startsWith('NOSCRIPT'))) throw error
+    return await client.eval(text, ...parameters)
+  }
+}

@@ -1,0 +1,224 @@
+import type { LogEntry, TransportLog } from '../../src/transport.ts'
+import { answered, type Client, connect } from './client.ts'
+import type { Connection } from './connection.ts'
+import { decodeEntry, type StreamEntry } from './entry.ts'
+import { Failure } from './failure.ts'
+import { readNewest } from './history.ts'
+import { beginning, isAfter, type Keys } from './keys.ts'
+import type { Location } from './location.ts'
+import { inspectEnd, run } from './scripts.ts'
+
+export interface TailOptions {
+  readonly connection: Connection
+  readonly keys: Keys
+  readonly log: TransportLog
+}
+
+/** The newest of a log. */
+interface End {
+  /** How many updates have ever been stored. */
+  readonly count: number
+  /** The position of the newest update that is there. */
+  readonly update: string | undefined
+  readonly message: string | undefined
+}
+
+/** What one answer of Redis brings at most; a node that is behind asks again at once. */
+const entriesPerRead = 100
+/** Redis answers after this time, if with nothing. */
+const blockMs = 3000
+/** The way and the work of an answer; past that the connection counts as dead. */
+const answerMs = 5000
+
+/** Reads what is appended to the log, by whomever, and what nodes tell each other: on one connection, in one order. */
+export class Tail {
+  readonly #options: TailOptions
+  #receive: ((message: Uint8Array) => void) | undefined
+  #deliver: (entry: LogEntry, live: boolean) => void = () => {}
+  #position: string | undefined
+  #messagePosition = beginning
+  /** The number of the entry that was delivered last; `undefined`: the next one has whatever it has. */
+  #number: number | undefined = 0
+  #foreignTold = false
+  #answeredAtMs = 0
+  #closed = false
+  #following: Promise<void> | undefined
+
+  constructor(options: TailOptions) {
+    this.#options = options
+  }
+
+  /** The position of the entry that was delivered last; `undefined`: the tail is not attached. */
+  get position(): string | undefined {
+    return this.#position
+  }
+
+  /** How long Redis owes an answer beyond the time in which there is always one, in milliseconds. */
+  get overdueMs(): number {
+    return Math.max(0, performance.now() - this.#answeredAtMs - blockMs)
+  }
+
+  onMessage(listener: (message: Uint8Array) => void): void {
+    this.#receive = listener
+  }
+
+  /** Delivers the newest entries as past; resolves when it follows the log. @throws HubError `configuration_invalid` */
+  async attach(
+    bounds: { entries: number; bytes: number },
+    deliver: (entry: LogEntry, live: boolean) => void,
+  ): Promise<void> {
+    const { connection, keys } = this.#options
+    for (;;) {
+      const client = await connection.client()
+      try {
+        const end = await readEnd(client, keys)
+        const entries = await readNewest(client, keys, end.update ?? beginning, bounds)
+        this.#deliver = deliver
+        for (const { number: _, ...entry } of entries) deliver(entry, false)
+        this.#goTo(end)
+        this.#following = this.#follow(client)
+        return
+      } catch (error) {
+        connection.drop(client, Failure.of(error))
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#options.connection.close()
+    await this.#following
+  }
+
+  async #follow(first: Client): Promise<void> {
+    const { connection } = this.#options
+    let client = first
+    while (!this.#closed) {
+      try {
+        for (;;) {
+          if (!(await this.#read(client))) await this.#check(client)
+        }
+      } catch (error) {
+        connection.drop(client, Failure.of(error))
+      }
+      try {
+        client = await connection.client()
+        await this.#check(client)
+      } catch (error) {
+        connection.drop(client, Failure.of(error))
+      }
+    }
+  }
+
+  /** Delivers what comes next; false when nothing came. */
+  async #read(client: Client): Promise<boolean> {
+    const { log, messages } = this.#options.keys
+    const positions = [this.#position ?? beginning, this.#messagePosition]
+    const reading = client.xreadBuffer(
+      ...(['COUNT', entriesPerRead, 'BLOCK', blockMs, 'STREAMS', log, messages] as const),
+      ...positions,
+    )
+    const streams = byKey(await answered(client, reading, blockMs + answerMs))
+    this.#answeredAtMs = performance.now()
+    // What a node said before it published is heard before that is delivered.
+    await this.#hearAll(client, streams.get(messages) ?? [])
+    for (const entry of streams.get(log) ?? []) this.#take(entry)
+    return streams.size > 0
+  }
+
+  async #hearAll(client: Client, first: readonly StreamEntry[]): Promise<void> {
+    const { messages } = this.#options.keys
+    let heard = first
+    for (let reads = 0; ; reads++) {
+      for (const [position, fields] of heard) {
+        this.#messagePosition = position.toString('latin1')
+        if (fields[1] !== undefined) this.#receive?.(fields[1])
+      }
+      // Updates do not wait for ever, however much nodes have to say.
+      if (heard.length < entriesPerRead || reads === 100) return
+      const reading = client.xreadBuffer('COUNT', entriesPerRead, 'STREAMS', messages, this.#messagePosition)
+      heard = byKey(await answered(client, reading, answerMs)).get(messages) ?? []
+    }
+  }
+
+  #take(streamEntry: StreamEntry): void {
+    this.#position = streamEntry[0].toString('latin1')
+    const decoded = decodeEntry(streamEntry)
+    if (decoded === undefined) {
+      this.#tellForeign()
+      return
+    }
+    const { number, ...entry } = decoded
+    if (this.#number !== undefined && number !== this.#number + 1) this.#tellJump(number, this.#number)
+    this.#number = number
+    this.#deliver(entry, true)
+  }
+
+  /** Finds out whether the log is still the one that was read: where it is not, nothing might ever come after the last position. */
+  async #check(client: Client): Promise<void> {
+    const end = await readEnd(client, this.#options.keys)
+    this.#answeredAtMs = performance.now()
+    const position = this.#position ?? beginning
+    const isOlder = end.update !== undefined && isAfter(position, end.update)
+    if (end.count >= (this.#number ?? 0) && !isOlder) return
+    this.#tellLoss()
+    // What has been stored since then is read, unless the clock of this Redis is behind: then its newest may be older than the last position.
+    if (end.update !== undefined && isAfter(end.update, position)) this.#number = undefined
+    else this.#goTo(end)
+  }
+
+  #goTo({ count, update, message }: End): void {
+    this.#number = count
+    this.#position = update ?? beginning
+    this.#messagePosition = message ?? beginning
+    this.#answeredAtMs = performance.now()
+  }
+
+  #tellJump(number: number, last: number): void {
+    if (number <= last) {
+      this.#tellLoss()
+      return
+    }
+    this.#options.log.error(
+      { updates: number - last - 1 },
+      'Updates left the log before this hub had read them: it was away for too long, or max_len_approx is too small.',
+    )
+  }
+
+  #tellLoss(): void {
+    this.#options.log.error(
+      {},
+      'Redis has lost updates that were stored: it was emptied, restored from a backup, or replaced by a replica that was behind. Going on from what it has now.',
+    )
+  }
+
+  #tellForeign(): void {
+    if (this.#foreignTold) return
+    this.#foreignTold = true
+    this.#options.log.warn(
+      { key: this.#options.keys.log },
+      'The stream has entries that no hub has stored; they are passed over.',
+    )
+  }
+}
+
+const byKey = (answer: unknown): Map<string, StreamEntry[]> =>
+  new Map(((answer ?? []) as [Buffer, StreamEntry[]][]).map(([key, entries]) => [key.toString(), entries]))
+
+/** A client that can read what the tail reads. @throws Failure */
+export async function connectTail(location: Location, { log, messages }: Keys): Promise<Client> {
+  const client = await connect(location)
+  try {
+    await answered(client, client.xread('COUNT', 1, 'STREAMS', log, messages, '$', '$'), answerMs)
+    return client
+  } catch (error) {
+    client.disconnect()
+    throw error
+  }
+}
+
+async function readEnd(client: Client, keys: Keys): Promise<End> {
+  const answer = (await answered(client, run(client, inspectEnd, keys, []), answerMs)) as [string, ...(string | null)[]]
+  const [count, update, message] = answer
+  return { count: Number(count), update: update ?? undefined, message: message ?? undefined }
+}
