@@ -27,8 +27,8 @@ export interface RunningHub {
   readonly metricsUrl: string | undefined
   readonly hub: Hub
   /**
-   * Resolves when the hub has reached its log: it is not ready until then. Rejects when that is found to be impossible as it is configured;
-   * the hub has closed itself then.
+   * Resolves when the hub has reached its log, and is ready, or was closed before. Rejects when that is found to be impossible as it is
+   * configured; the hub has closed itself then.
    */
   readonly attached: Promise<void>
   /** Ends every stream, finishes publishes under way, and frees everything, within the configured shutdown timeout. Idempotent. */

@@ -44,7 +44,8 @@ export interface Transport {
    * Delivers up to `backfill` of the newest stored entries, oldest first, as past (`live` is false), then every entry that any hub
    * appends, in log order, each once, with no gap between the two. Called once. Resolves when the tail is attached:
    * whatever is published afterwards is delivered. After a lost connection it resumes after the last delivered position.
-   * `deliver` does not throw and returns at once.
+   * `deliver` does not throw and returns at once. A backend that cannot be reached is waited for: the hub answers meanwhile that it is not ready.
+   * @throws HubError `configuration_invalid` for what waiting does not mend, `transport_unavailable` when closed before
    */
   start(options: { readonly backfill: number }, deliver: (entry: LogEntry, live: boolean) => void): Promise<void>
 
