@@ -6,7 +6,7 @@ import { parseSize } from '../config/values/size.ts'
 import { HubError } from '../errors.ts'
 import { hubPath } from '../protocol/topic.ts'
 import { Load, type LoadOptions } from './bench/load.ts'
-import { createReport, formatReport, isFlawless, type Report } from './bench/report.ts'
+import { createReport, exitCodeOf, formatReport, type Report } from './bench/report.ts'
 import { Progress } from './progress.ts'
 import { mintToken } from './token.ts'
 
@@ -30,6 +30,8 @@ export interface BenchOptions {
 
 /** What a timer can wait for. */
 const maxDurationMs = 576 * 3_600_000
+/** Who does not want to wait for missing updates wants the streams nevertheless. */
+const leastConnectPatienceMs = 5000
 
 /** `talaria bench`: loads a hub with subscribers and publishers, and prints what they saw. */
 export function benchCommand(): Command {
@@ -61,7 +63,11 @@ export function benchCommand(): Command {
       '--key <key>',
       'mint a 0.x token for every topic with this secret or private key; @FILE reads it from a file',
     )
-    .option('--wait <time>', 'how long to wait for missing updates when none comes any more', '5s')
+    .option(
+      '--wait <time>',
+      'how long to wait when nothing comes any more: for missing updates, and for streams to open (5s at least)',
+      '5s',
+    )
     .option('--insecure', 'accept any certificate')
     .option('--json', 'print the figures as JSON')
     .action(async (url: string, options: BenchOptions) => {
@@ -73,7 +79,7 @@ export function benchCommand(): Command {
         const load = await readOptions(url, options)
         const report = await runBench(load, { stop: stop.signal, giveUp: giveUp.signal, stderr: process.stderr })
         process.stdout.write(`${options.json === true ? JSON.stringify(report) : formatReport(report)}\n`)
-        process.exitCode = isFlawless(report) ? 0 : 2
+        process.exitCode = exitCodeOf(report)
       } finally {
         process.off('SIGINT', interrupt)
       }
@@ -91,19 +97,21 @@ export async function readOptions(text: string, options: BenchOptions): Promise<
   if (options.key !== undefined && options.token !== undefined) {
     throw invalid('--key mints a token, and --token or MERCURE_JWT is one: give one of them')
   }
+  const patienceMs = readValue('--wait', options.wait, readDuration)
   const token = options.key === undefined ? options.token : await mintForEveryTopic(options.key)
   return {
     target: { url, insecure: options.insecure === true },
     subscribers,
     publishers,
     rate: options.rate === 'max' ? undefined : readRate(options.rate),
-    durationMs: readValue('--duration', options.duration, readDuration),
+    durationMs: readValue('--duration', options.duration, readTimeToPublish),
     size: readValue('--size', options.size, parseSize),
     topics: topicCount === 1 ? [prefix] : Array.from({ length: topicCount }, (_, n) => `${prefix}/${n + 1}`),
     match: options.match,
     token: checkToken('--token', token),
     subscriberToken: checkToken('--subscriber-token', options.subscriberToken) ?? token,
-    patienceMs: readValue('--wait', options.wait, parseDuration),
+    patienceMs,
+    connectPatienceMs: Math.max(patienceMs, leastConnectPatienceMs),
   }
 }
 
@@ -145,16 +153,30 @@ function describeProgress(
 function readUrl(text: string): URL {
   const url = URL.parse(text)
   if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw invalid(`${JSON.stringify(text)} is not the URL of a hub: write http://127.0.0.1:3000, for example`)
+    throw new HubError('configuration_invalid', `${JSON.stringify(text)} is not the URL of a hub${hintAtUrl(text)}`)
   }
   if (url.pathname === '/') url.pathname = hubPath
   return url
 }
 
+function hintAtUrl(text: string): string {
+  const [, host, port] = /^([\w.-]+|\[[\da-f:]+\])(:\d+)?(?:\/\S*)?$/i.exec(text) ?? []
+  if (host === undefined) return ': write http://127.0.0.1:3000, for example.'
+  const isPlain = port !== undefined || host === 'localhost' || /^[\d.[]/.test(host)
+  return `: the scheme is missing. Did you mean ${isPlain ? 'http' : 'https'}://${text}?`
+}
+
+/** In whole milliseconds. */
 function readDuration(text: string): number {
-  const ms = parseDuration(text)
-  if (ms > maxDurationMs) throw invalid(`${JSON.stringify(text)} is longer than 576h, the longest that can be measured`)
-  return ms
+  const ms = Math.ceil(parseDuration(text))
+  if (ms <= maxDurationMs) return ms
+  throw invalid(`${JSON.stringify(text)} is longer than 576h, the longest that there is`)
+}
+
+function readTimeToPublish(text: string): number {
+  const ms = readDuration(text)
+  if (ms > 0) return ms
+  throw invalid(`${JSON.stringify(text)} leaves no time to publish; write it like 10s`)
 }
 
 const mintForEveryTopic = async (key: string): Promise<string> => {

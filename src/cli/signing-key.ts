@@ -1,6 +1,7 @@
 import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { text as readAll } from 'node:stream/consumers'
+import { describeReadFailure } from '../config/read-failure.ts'
 import { HubError } from '../errors.ts'
 import { describeMisfit, parseJwk } from '../http/tokens/signing.ts'
 
@@ -24,7 +25,9 @@ async function readText(argument: string): Promise<string> {
     // Editors and `echo` end a file with a line break that is no part of the secret.
     return text.replace(/\r?\n$/, '')
   } catch (cause) {
-    throw invalid(`--key ${argument}: ${cause instanceof Error ? cause.message : 'cannot be read'}`, cause)
+    const source = argument === '@-' ? 'standard input' : 'the file after the @'
+    const start = argument === '@-' ? '' : `. Relative names start at ${process.cwd()}`
+    throw invalid(`--key: ${source} cannot be read: ${describeReadFailure(cause)}${start}`, cause)
   }
 }
 

@@ -1,42 +1,19 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { type AddressInfo, createServer } from 'node:net'
-import { PassThrough } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { formatReport, isFlawless, type Report } from '../../src/cli/bench/report.ts'
-import { type BenchOptions, readOptions, runBench } from '../../src/cli/bench.ts'
+import { exitCodeOf, formatReport, type Report } from '../../src/cli/bench/report.ts'
+import { readOptions } from '../../src/cli/bench.ts'
 import { createCertificate } from '../support/certificate.ts'
 import { startHub } from '../support/hub.ts'
-import { main } from '../support/process.ts'
+import { bench, benchDefaults, runBenchCommand, startStranger } from '../support/load.ts'
 import { startProxy } from '../support/proxy.ts'
 import { publisherToken, subscriberToken, testKey } from '../support/token.ts'
-
-const defaults: BenchOptions = {
-  subscribers: '6',
-  publishers: '2',
-  rate: 'max',
-  duration: '200ms',
-  size: '100',
-  topics: '1',
-  match: 'topic',
-  wait: '60s',
-}
-const never = new AbortController().signal
-
-async function bench(url: string, options: Partial<BenchOptions> = {}, stop = never): Promise<Report> {
-  const token = options.key === undefined ? { token: await publisherToken() } : {}
-  const load = await readOptions(url, { ...defaults, ...token, ...options })
-  return await runBench(load, { stop, giveUp: never, stderr: new PassThrough() })
-}
 
 test('every delivery of a real hub is counted', async () => {
   await using hub = await startHub()
   for (const options of [{}, { topics: '3' }, { match: 'match', rate: '200' }, { key: testKey, size: '5000' }]) {
     const report = await bench(hub.url, options)
     const { streams, publishes, deliveries } = report
-    assert.ok(isFlawless(report), JSON.stringify(report))
+    assert.ok(exitCodeOf(report) === 0, JSON.stringify(report))
     assert.deepEqual([streams.opened, streams.refused, streams.ended, publishes.failed], [6, 0, 0, 0])
     assert.ok(publishes.stored > 1)
     assert.equal(deliveries.received, (publishes.stored * 6) / report.topics)
@@ -58,10 +35,10 @@ test('the rate is kept, and not gone beyond', async () => {
 test('publishers alone and subscribers alone', async () => {
   await using hub = await startHub()
   const publishing = await bench(hub.url, { subscribers: '0' })
-  assert.ok(isFlawless(publishing) && publishing.publishes.stored > 0)
+  assert.ok(exitCodeOf(publishing) === 0 && publishing.publishes.stored > 0)
   assert.doesNotMatch(formatReport(publishing), /streams|deliveries/)
   const listening = await bench(hub.url, { publishers: '0', duration: '1ms' })
-  assert.ok(isFlawless(listening) && listening.streams.opened === 6)
+  assert.ok(exitCodeOf(listening) === 0 && listening.streams.opened === 6)
   assert.doesNotMatch(formatReport(listening), /publishes|deliveries/)
 })
 
@@ -69,7 +46,10 @@ test('HTTPS, with a certificate that is trusted or not looked at', async () => {
   await using certificate = await createCertificate()
   await using hub = await startHub({ cert_file: certificate.certFile, key_file: certificate.keyFile })
   const report = await bench(hub.url, { insecure: true })
-  assert.ok(isFlawless(report) && report.deliveries.received === report.publishes.stored * 6, JSON.stringify(report))
+  assert.ok(
+    exitCodeOf(report) === 0 && report.deliveries.received === report.publishes.stored * 6,
+    JSON.stringify(report),
+  )
 })
 
 test("a hub that refuses is quoted, and a publisher's refusals do not count as losses", async () => {
@@ -97,7 +77,7 @@ test("a hub that refuses is quoted, and a publisher's refusals do not count as l
 test('subscribers may have a token of their own', async () => {
   await using hub = await startHub({ allow_anonymous: false })
   const report = await bench(hub.url, { subscriberToken: await subscriberToken([]) })
-  assert.ok(isFlawless(report), JSON.stringify(report))
+  assert.ok(exitCodeOf(report) === 0, JSON.stringify(report))
 })
 
 test('streams that break are told of, and what others publish is not counted', async () => {
@@ -105,7 +85,7 @@ test('streams that break are told of, and what others publish is not counted', a
   await using proxy = await startProxy(hub.url)
   const stream = await hub.subscribe('topic=shared')
   const stop = new AbortController()
-  const running = bench(proxy.url, { topic: 'shared', duration: '1h', rate: '100' }, stop.signal)
+  const running = bench(proxy.url, { topic: 'shared', duration: '1h', rate: '100' }, { stop: stop.signal })
   await stream.take()
   await hub.publish({ topic: 'shared', data: '~1.0.7.1~ a stranger' })
   await stream.take(20)
@@ -116,7 +96,7 @@ test('streams that break are told of, and what others publish is not counted', a
   const report = await running
   assert.deepEqual([report.streams.opened, report.streams.ended, report.interrupted], [6, 6, true])
   assert.equal(report.duplicated + report.outOfOrder, 0)
-  assert.equal(isFlawless(report), false)
+  assert.equal(exitCodeOf(report), 2)
   assert.match(
     formatReport(report),
     /6 opened at [\d,]+\/s, 6 ended early[\s\S]*errors {6}6 × a stream: [\s\S]*Interrupted/,
@@ -124,28 +104,21 @@ test('streams that break are told of, and what others publish is not counted', a
 })
 
 test('a hub that does not answer holds nothing up', async () => {
-  const server = createServer(socket => socket.on('error', () => {})).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  await using stranger = await startStranger()
   for (const rate of ['max', '100']) {
-    const report = await bench(url, { subscribers: '0', duration: '20ms', wait: '20ms', rate })
+    const report = await bench(`http://${stranger.host}`, { subscribers: '0', duration: '20ms', wait: '20ms', rate })
     assert.deepEqual([report.publishes.stored, report.publishes.failed], [0, 1])
     assert.deepEqual(report.errors, [{ what: 'publishing: no answer', count: 1 }])
+    assert.equal(exitCodeOf(report), 1)
   }
-  server.close()
 })
 
 test('Ctrl-C prints what was measured, and the exit code says whether it was flawless', async () => {
   await using hub = await startHub()
   const stream = await hub.subscribe('topic=mine')
-  const args = [main, 'bench', hub.url, '--key', testKey, '--topic', 'mine', '--duration', '1h', '--json']
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [output, [code]] = await Promise.all([
-    text(child.stdout),
-    once(child, 'close'),
-    stream.take().then(() => child.kill('SIGINT')),
-  ])
-  const report = JSON.parse(output) as Report
+  const args = [hub.url, '--key', testKey, '--topic', 'mine', '--duration', '1h', '--json']
+  const { code, stdout } = await runBenchCommand(args, stream.take())
+  const report = JSON.parse(stdout) as Report
   assert.deepEqual([code, report.interrupted, report.lost, report.errors], [0, true, 0, []])
   assert.equal(report.deliveries.received, report.publishes.stored * 100)
 })
@@ -162,17 +135,31 @@ test('a client that was busy all the time says so', async () => {
 
 test('options that make no sense are refused by name', async () => {
   for (const [url, options, message] of [
-    ['127.0.0.1:3000', {}, /"127\.0\.0\.1:3000" is not the URL of a hub/],
+    ['the hub', {}, /"the hub" is not the URL of a hub: write http:/],
+    ['127.0.0.1:3000', {}, /"127\.0\.0\.1:3000" is not .* Did you mean http:\/\/127\.0\.0\.1:3000\?$/],
+    ['localhost:5477', {}, /Did you mean http:\/\/localhost:5477\?$/],
+    ['[::1]:5477/hub', {}, /Did you mean http:\/\/\[::1\]:5477\/hub\?$/],
+    ['hub.example.com', {}, /Did you mean https:\/\/hub\.example\.com\?$/],
     ['http://x', { subscribers: '-1' }, /--subscribers "-1" is not a number of 0 or more/],
     ['http://x', { topics: '0' }, /--topics "0" is not a number of 1 or more/],
     ['http://x', { rate: '0' }, /--rate "0" is neither "max"/],
     ['http://x', { duration: '10' }, /--duration: "10" has no unit/],
     ['http://x', { duration: '1000h' }, /--duration: "1000h" is longer than 576h/],
+    ['http://x', { duration: '0s' }, /--duration: "0s" leaves no time to publish/],
+    ['http://x', { wait: '1000h' }, /--wait: "1000h" is longer than 576h/],
+    ['http://x', { key: '@/nowhere/at/all' }, /^--key: the file after the @ cannot be read: there is no such file\./],
     ['http://x', { size: 'big' }, /--size: "big" is not a size/],
     ['http://x', { subscribers: '0', publishers: '0' }, /there is nothing to do/],
     ['http://x', { token: 'a\nb' }, /--token has characters/],
     ['http://x', { token: 'a', key: 'b' }, /--key mints a token/],
   ] as const) {
-    await assert.rejects(readOptions(url, { ...defaults, ...options }), { code: 'configuration_invalid', message })
+    await assert.rejects(readOptions(url, { ...benchDefaults, ...options }), { code: 'configuration_invalid', message })
   }
+})
+
+test('times are whole milliseconds, and streams get some to open in any case', async () => {
+  const read = (duration: string, wait: string) => readOptions('http://x', { ...benchDefaults, duration, wait })
+  const { durationMs, patienceMs, connectPatienceMs } = await read('1.5ms', '0')
+  assert.deepEqual([durationMs, patienceMs, connectPatienceMs], [2, 0, 5000])
+  assert.equal((await read('1s', '20s')).connectPatienceMs, 20_000)
 })

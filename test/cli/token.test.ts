@@ -194,7 +194,12 @@ describe('what is refused, with a sentence and without a token', () => {
     { args: [], sentence: /would grant nothing: add --publish or --subscribe/ },
     { args: ['--publish', 'a'], sentence: /--key is missing.*--dev/ },
     { args: ['--key', '', '--publish', 'a'], sentence: /the secret is empty/ },
-    { args: ['--key', '@/nowhere/at/all', '--publish', 'a'], sentence: /ENOENT/ },
+    {
+      args: ['--key', '@/nowhere/at/all', '--publish', 'a'],
+      sentence:
+        /^error: --key: the file after the @ cannot be read: there is no such file\. Relative names start at \/.*\.\n$/,
+    },
+    { args: ['--key', '@/', '--publish', 'a'], sentence: /^error: --key: .* cannot be read: it is a directory\./ },
     { args: ['--key', spki(keyPair('ES256').publicKey), '--publish', 'a'], sentence: /no private key in it/ },
     {
       args: ['--key', '-----BEGIN PRIVATE KEY-----\nx\n-----END PRIVATE KEY-----', '--publish', 'a'],

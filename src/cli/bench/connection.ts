@@ -63,12 +63,3 @@ export function requestHead(method: string, { url }: Target, query: string, toke
   const authorization = token === undefined ? '' : `Authorization: Bearer ${token}\r\n`
   return `${method} ${url.pathname}${search && '?'}${search} HTTP/1.1\r\nHost: ${url.host}\r\n${authorization}`
 }
-
-/** What a connection failed of, in a few words that are the same for the same reason. */
-export function describeFailure(error: Error | undefined): string {
-  if (error === undefined) return 'the hub closed the connection'
-  const { code } = error as NodeJS.ErrnoException
-  if (code === 'EMFILE') return 'too many open files: raise the limit with ulimit -n'
-  if (code === 'EADDRNOTAVAIL') return 'no local port is left'
-  return error instanceof AggregateError || error.message === '' ? (code ?? 'unknown') : error.message
-}

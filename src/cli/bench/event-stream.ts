@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { describeFailure, openConnection, type Target } from './connection.ts'
+import { openConnection, type Target } from './connection.ts'
+import { describeFailure } from './connection-failure.ts'
 import { describeRefusal } from './failures.ts'
 import { MarkerScanner } from './marker.ts'
 import { ResponseReader } from './response-reader.ts'
@@ -13,9 +14,6 @@ export interface EventStreamOptions {
   /** The stream has ended before it was closed. */
   ended(why: string): void
 }
-
-/** For a hub that takes connections and does not answer. */
-const answerTimeoutMs = 30_000
 
 /** One subscriber of a load. It does not come back when the hub ends it. */
 export class EventStream {
@@ -37,10 +35,7 @@ export class EventStream {
     const reader = new ResponseReader(this)
     this.#socket = openConnection(options.target, {
       read: (bytes, length) => reader.read(bytes, length),
-      close: error => this.#end(describeFailure(error)),
-    })
-    this.#socket.setTimeout(answerTimeoutMs, () => {
-      this.#socket.destroy(new Error(`no answer in ${answerTimeoutMs / 1000} s`))
+      close: error => this.#end(describeFailure(error, options.target)),
     })
     this.#socket.write(options.request)
   }
@@ -48,6 +43,10 @@ export class EventStream {
   /** Resolves when the hub has answered 200. @throws Error with what it said instead */
   get opened(): Promise<void> {
     return this.#opened.promise
+  }
+
+  get isConnected(): boolean {
+    return !this.#socket.connecting
   }
 
   close(): void {
@@ -58,7 +57,6 @@ export class EventStream {
   head(status: number): void {
     this.#status = status
     if (status !== 200) return
-    this.#socket.setTimeout(0)
     this.isOpen = true
     this.#opened.resolve()
   }

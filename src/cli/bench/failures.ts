@@ -4,10 +4,10 @@ import { quote } from '../../errors.ts'
 export class Failures {
   readonly #counts = new Map<string, number>()
 
-  add(what: string): void {
+  add(what: string, times = 1): void {
     // A hub that puts an id into each sentence must not fill the memory.
     const known = this.#counts.size < 100 || this.#counts.has(what) ? what : 'others'
-    this.#counts.set(known, (this.#counts.get(known) ?? 0) + 1)
+    this.#counts.set(known, (this.#counts.get(known) ?? 0) + times)
   }
 
   /** The most frequent first. */

@@ -1,5 +1,6 @@
 import { createHistogram, performance, type RecordableHistogram } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
+import { formatDuration } from '../../config/values/duration.ts'
 import { requestHead, type Target } from './connection.ts'
 import { EventStream } from './event-stream.ts'
 import { Failures } from './failures.ts'
@@ -24,6 +25,8 @@ export interface LoadOptions {
   readonly subscriberToken: string | undefined
   /** How long to wait for deliveries and answers when none comes any more, in milliseconds. */
   readonly patienceMs: number
+  /** The same for streams that are to open, and for the first answer of all. */
+  readonly connectPatienceMs: number
 }
 
 /** Connections under way at once: more would wait in the hub's queue of the operating system. */
@@ -40,6 +43,7 @@ export class Load {
   readonly streams: EventStream[] = []
   readonly publishLatency = createHistogram()
   readonly deliveryLatency = createHistogram()
+  /** Until the last stream was open. */
   connectMs = 0
   refusedStreams = 0
   endedStreams = 0
@@ -57,7 +61,6 @@ export class Load {
   readonly #connecting = new Set<EventStream>()
   readonly #outstanding = new Set<{ publisher: number; topic: number; number: number }>()
   #updates = 0
-  #isClosed = false
 
   constructor(options: LoadOptions) {
     this.#options = options
@@ -66,31 +69,62 @@ export class Load {
     this.#publishers = Array.from({ length: publishers }, (_, index) => new Publisher(index, target, token))
   }
 
-  /** Opens the streams. @throws Error with the hub's refusal if none could be opened */
+  /**
+   * Opens the streams, until the hub has answered nothing for a while: the others count as refused.
+   * @throws Error with the hub's refusal if none could be opened
+   */
   async connect(signal: AbortSignal): Promise<void> {
-    const { subscribers } = this.#options
+    const { subscribers, connectPatienceMs } = this.#options
     const began = performance.now()
+    const silence = new AbortController()
+    const timer = setTimeout(() => silence.abort(), connectPatienceMs)
+    const over = AbortSignal.any([signal, silence.signal])
     let next = 0
     let refusal: unknown
     const openNext = async () => {
-      while (next < subscribers && !signal.aborted) {
+      while (next < subscribers && !over.aborted) {
         const stream = this.#openStream(next++)
         this.#connecting.add(stream)
         try {
           await stream.opened
           this.streams.push(stream)
+          this.connectMs = performance.now() - began
         } catch (error) {
-          if (this.#isClosed) return
+          if (!this.#connecting.has(stream)) return
           refusal = error
-          this.refusedStreams++
-          this.failures.add((error as Error).message)
+          this.#countRefused((error as Error).message)
         }
         this.#connecting.delete(stream)
+        timer.refresh()
       }
     }
-    await raceAbort(Promise.all(Array.from({ length: Math.min(connectsAtOnce, subscribers) }, openNext)), signal)
-    this.connectMs = performance.now() - began
-    if (subscribers > 0 && this.streams.length === 0 && !signal.aborted) throw refusal
+    const opening = Promise.all(Array.from({ length: Math.min(connectsAtOnce, subscribers) }, openNext))
+    await raceAbort(opening, over).finally(() => clearTimeout(timer))
+    const silenced = silence.signal.aborted ? this.#giveUpConnecting(subscribers - next) : undefined
+    if (subscribers > 0 && this.streams.length === 0 && !signal.aborted) throw refusal ?? silenced
+  }
+
+  /** Gives the reason, for when no stream is open. */
+  #giveUpConnecting(untried: number): Error {
+    const waiting = [...this.#connecting]
+    this.#connecting.clear()
+    this.#countRefused('subscribing: no answer', waiting.length)
+    if (untried > 0) this.#countRefused('subscribing: not tried, since others had no answer', untried)
+    const reason = this.#describeSilence(waiting.some(stream => stream.isConnected))
+    for (const stream of waiting) stream.close()
+    return new Error(reason)
+  }
+
+  #describeSilence(isConnected: boolean): string {
+    const hint = `--wait ${formatDuration(this.#options.connectPatienceMs * 10)} waits longer`
+    return isConnected
+      ? `it accepts connections and does not answer: is it a hub? If it is only slow, ${hint}.`
+      : `it does not take connections: is this its address, and is no firewall between? If it is only slow, ${hint}.`
+  }
+
+  #countRefused(why: string, times = 1): void {
+    this.refusedStreams += times
+    this.failures.add(why, times)
   }
 
   #openStream(index: number): EventStream {
@@ -138,10 +172,20 @@ export class Load {
     const [first] = this.#publishers
     const { durationMs, rate } = this.#options
     if (first === undefined) return await delay(durationMs, undefined, { signal }).catch(() => {})
-    const failure = await this.#publishOne(first, performance.now())
+    const failure = await this.#publishFirst(first)
     if (failure !== undefined) throw new Error(failure)
     if (rate !== undefined) return await this.#publishAtRate(rate, endAt, signal)
     await Promise.all(this.#publishers.map(publisher => this.#publishOn(publisher, endAt, signal)))
+  }
+
+  /** Where no stream has shown that it is a hub that answers. */
+  async #publishFirst(publisher: Publisher): Promise<string | undefined> {
+    const answer = this.#publishOne(publisher, performance.now())
+    if (this.streams.length > 0) return await answer
+    const { promise: silence, reject } = Promise.withResolvers<never>()
+    const giveUp = () => reject(new Error(this.#describeSilence(publisher.isConnected)))
+    const timer = setTimeout(giveUp, this.#options.connectPatienceMs)
+    return await Promise.race([answer, silence]).finally(() => clearTimeout(timer))
   }
 
   async #publishOn(publisher: Publisher, endAt: number, signal: AbortSignal): Promise<void> {
@@ -225,8 +269,9 @@ export class Load {
   }
 
   close(): void {
-    this.#isClosed = true
-    for (const stream of [...this.streams, ...this.#connecting]) stream.close()
+    const streams = [...this.streams, ...this.#connecting]
+    this.#connecting.clear()
+    for (const stream of streams) stream.close()
     for (const publisher of this.#publishers) publisher.close()
   }
 }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
-import { describeFailure, openConnection, requestHead, type Target } from './connection.ts'
+import { openConnection, requestHead, type Target } from './connection.ts'
+import { describeFailure } from './connection-failure.ts'
 import { describeRefusal } from './failures.ts'
 import { ResponseReader } from './response-reader.ts'
 
@@ -32,6 +33,10 @@ export class Publisher {
     return answer.promise
   }
 
+  get isConnected(): boolean {
+    return this.#socket?.connecting === false
+  }
+
   close(): void {
     this.#socket?.destroy()
   }
@@ -54,7 +59,7 @@ export class Publisher {
       read: (bytes, length) => reader.read(bytes, length),
       close: error => {
         if (this.#socket === socket) this.#socket = undefined
-        this.#settle(`publishing: ${describeFailure(error)}`)
+        this.#settle(`publishing: ${describeFailure(error, this.#target)}`)
       },
     })
     return socket

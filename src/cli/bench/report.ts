@@ -91,9 +91,15 @@ export function createReport(load: Load, options: LoadOptions, interrupted: bool
   }
 }
 
-/** Nothing was refused, lost, doubled or out of order. */
-export const isFlawless = (report: Report): boolean =>
-  report.lost + report.duplicated + report.outOfOrder + report.errors.length === 0
+/** What the command exits with: 0, 2 when anything was refused, lost, doubled or out of order, 1 when nothing could be measured. */
+export function exitCodeOf(report: Report): 0 | 1 | 2 {
+  if (!hasMeasured(report)) return 1
+  return report.lost + report.duplicated + report.outOfOrder + report.errors.length === 0 ? 0 : 2
+}
+
+/** Where there are publishers, streams alone say nothing of what the load is for. */
+const hasMeasured = ({ publishers, publishes, streams }: Report): boolean =>
+  (publishers > 0 ? publishes.stored : streams.opened) > 0
 
 /** Microseconds to milliseconds. */
 function readLatency(histogram: RecordableHistogram): Latency | null {
@@ -128,8 +134,8 @@ export function formatReport(report: Report): string {
     rows.push([index === 0 ? 'errors' : '', `${count(error.count)} × ${error.what}`])
   }
   const notes = [
-    ...(report.interrupted ? ['Interrupted: this is what was measured until then.'] : []),
-    ...(client.saturated
+    ...(report.interrupted ? [describeInterruption(report)] : []),
+    ...(client.saturated && hasMeasured(report)
       ? [
           `This client was busy ${Math.round(client.utilization * 100)} % of the time: the hub may be faster than these figures. ` +
             'Run it on another machine, or several of it.',
@@ -154,6 +160,11 @@ function title({ url, subscribers, publishers, rate, size, topics, seconds }: Re
   ]
   return `${url}: ${parts.join(', ')}, ${seconds.toFixed(1)} s`
 }
+
+const describeInterruption = (report: Report): string =>
+  hasMeasured(report)
+    ? 'Interrupted: this is what was measured until then.'
+    : 'Interrupted before anything could be measured.'
 
 const formatRate = (of: number, { perSecond, latencyMs }: { perSecond: number; latencyMs: Latency | null }): string =>
   `${count(of)} at ${count(perSecond)}/s${latencyMs === null ? '' : `, ${formatLatency(latencyMs)}`}`

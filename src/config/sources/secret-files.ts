@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { HubError } from '../../errors.ts'
 import { parseDsn } from '../dsn.ts'
 import type { Path, Report } from '../problem.ts'
+import { describeReadFailure } from '../read-failure.ts'
 import { roles } from '../roles.ts'
 import type { Settings } from '../schema.ts'
 
@@ -21,9 +22,7 @@ export async function readFiles(
     try {
       return await readFile(resolve(directory, file), 'utf8')
     } catch (error) {
-      const reason = reasons[(error as NodeJS.ErrnoException).code ?? ''] ?? 'an error while reading'
-      // The name is not shown: a secret given to the wrong key would be.
-      report(path, `the file cannot be read: ${reason}. Relative names start at ${directory}.`)
+      report(path, `the file cannot be read: ${describeReadFailure(error)}. Relative names start at ${directory}.`)
       return null
     }
   }
@@ -59,10 +58,4 @@ export async function readFiles(
     settings[key] = resolve(directoryOf(key), file)
     await read([key], file)
   }
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'the hub has no permission',
-  EISDIR: 'it is a directory',
 }
