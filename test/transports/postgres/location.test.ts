@@ -1,0 +1,154 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { redactDsn } from '../../../src/config/dsn.ts'
+import { type Location, readLocation } from '../../../transports/postgres/location.ts'
+import { tlsAttempts } from '../../../transports/postgres/tls.ts'
+import { checkUrl } from '../../../transports/postgres.ts'
+
+const plain: Location = {
+  addresses: [{ host: 'host' }],
+  isShuffled: false,
+  user: undefined,
+  password: undefined,
+  database: 'db',
+  tls: { mode: 'prefer', isDirect: false, rootCertFile: undefined, certFile: undefined, keyFile: undefined },
+  channelBinding: true,
+  connectTimeoutMs: 5000,
+  keepAliveMs: 10_000,
+  applicationName: 'talaria',
+  settings: undefined,
+  schema: undefined,
+  prefix: 'mercure',
+  bounds: { entries: 0, ageMs: 0 },
+}
+
+describe('a URL says where the log is', () => {
+  const cases: readonly [string, Partial<Location>][] = [
+    ['postgres://host/db', {}],
+    ['postgresql://host/db', {}],
+    [
+      'postgres://user:password@127.0.0.1/mercure-ha',
+      {
+        ...{ addresses: [{ host: '127.0.0.1' }], user: 'user', password: 'password', database: 'mercure-ha' },
+      },
+    ],
+    [
+      'postgres://us%40er:p%2Fw%3F@host:6543/a%20b',
+      {
+        ...{ addresses: [{ host: 'host', port: 6543 }], user: 'us@er', password: 'p/w?', database: 'a b' },
+      },
+    ],
+    ['postgres://[::1]:5433/db', { addresses: [{ host: '::1', port: 5433 }] }],
+    ['postgres:///', { addresses: [{}], database: undefined }],
+    ['postgres:///db?host=/run/postgresql', { addresses: [{ host: '/run/postgresql' }] }],
+    ['postgres://%2Frun%2Fpostgresql/db', { addresses: [{ host: '/run/postgresql' }] }],
+    [
+      'postgres:///db?host=a,b&port=1,2',
+      {
+        addresses: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 2 },
+        ],
+      },
+    ],
+    [
+      'postgres://a,b:7/db?target_session_attrs=read-write&load_balance_hosts=random',
+      {
+        addresses: [
+          { host: 'a', port: 7 },
+          { host: 'b', port: 7 },
+        ],
+        isShuffled: true,
+      },
+    ],
+    ['postgres://host/?dbname=db&user=u&password=p', { user: 'u', password: 'p' }],
+    [
+      'postgres://host/db?connect_timeout=3&application_name=hub&options=-c%20geqo%3Doff',
+      {
+        ...{ connectTimeoutMs: 3000, applicationName: 'hub', settings: '-c geqo=off' },
+      },
+    ],
+    [
+      'postgres://host/db?keepalives=0&client_encoding=UTF8&channel_binding=disable',
+      {
+        ...{ keepAliveMs: undefined, channelBinding: false },
+      },
+    ],
+    [
+      'postgres://host/db?sslmode=verify-full&sslrootcert=/ca.pem&sslcert=/c.pem&sslkey=/k.pem',
+      {
+        tls: { mode: 'verify-full', isDirect: false, rootCertFile: '/ca.pem', certFile: '/c.pem', keyFile: '/k.pem' },
+      },
+    ],
+    [
+      'postgres://host/db?size=1000&max_age=24h&schema=Mein%20Log&prefix=news',
+      {
+        ...{ bounds: { entries: 1000, ageMs: 86_400_000 }, schema: 'Mein Log', prefix: 'news' },
+      },
+    ],
+  ]
+  for (const [url, expected] of cases) {
+    test(url, () => assert.deepEqual(readLocation(new URL(url)), { ...plain, ...expected }))
+  }
+})
+
+describe('a URL that says something else is refused with what to mend', () => {
+  const cases: readonly [query: string, RegExp][] = [
+    ['sizes=1', /no option "sizes"\. Did you mean "size"\?/],
+    ['size=many', /size: "many" is not a whole number/],
+    ['max_age=1', /max_age: /],
+    ['prefix=My-Log', /prefix: "My-Log" is not of small letters/],
+    ['schema=0123456789012345678901234567890123456789012345678901234567890123', /63 bytes/],
+    ['sslmode=maybe', /sslmode is none of allow, disable, prefer, require, verify-ca, verify-full/],
+    ['sslmode=verify-ca', /needs sslrootcert/],
+    ['sslcert=/a', /sslcert and sslkey belong together/],
+    ['sslnegotiation=direct', /needs sslmode=require/],
+    ['sslrootcert=system&sslmode=require', /needs sslmode=verify-full/],
+    ['target_session_attrs=standby', /the hub writes its log/],
+    ['load_balance_hosts=all', /"all" is none of disable, random/],
+    ['client_encoding=LATIN1', /can only be UTF8/],
+    ['port=70000', /port is no port/],
+    ['port=1,2', /2 ports are given for 1 hosts/],
+    ['passfile=/home/x/.pgpass', /passfile is not supported: .*PGPASSFILE/],
+    ['gssencmode=require', /gssencmode is not supported/],
+    ['hostaddr=127.0.0.1', /hostaddr is not supported: write the address as the host/],
+  ]
+  for (const [query, message] of cases) {
+    test(query, () => {
+      const url = new URL(`postgres://user:s3cret@host/db?${query}`)
+      assert.throws(
+        () => checkUrl(url),
+        (error: Error & { code?: string }) => {
+          assert.equal(error.code, 'configuration_invalid')
+          assert.match(error.message, message)
+          assert.match(error.message, /transport_url, postgres/)
+          assert.doesNotMatch(error.message, /s3cret/)
+          return true
+        },
+      )
+    })
+  }
+
+  test('a file that cannot be read is named by its option', async () => {
+    const { tls } = readLocation(new URL('postgres://host/db?sslmode=verify-full&sslrootcert=/nowhere/ca.pem'))
+    await assert.rejects(tlsAttempts(tls), { code: 'configuration_invalid', message: /sslrootcert: .*ENOENT/ })
+  })
+})
+
+test('the modes of TLS are those of libpq', async () => {
+  const attempts = async (query: string) => {
+    const found = await tlsAttempts(readLocation(new URL(`postgres://host/db?${query}`)).tls)
+    return found.map(tls => (tls === false ? 'plain' : tls.rejectUnauthorized ? 'verified' : 'encrypted'))
+  }
+  assert.deepEqual(await attempts(''), ['encrypted', 'plain'])
+  assert.deepEqual(await attempts('sslmode=disable'), ['plain'])
+  assert.deepEqual(await attempts('sslmode=allow'), ['plain', 'encrypted'])
+  assert.deepEqual(await attempts('sslmode=require'), ['encrypted'])
+  assert.deepEqual(await attempts('sslmode=verify-full'), ['verified'])
+  assert.deepEqual(await attempts('sslrootcert=system'), ['verified'])
+})
+
+test('no password is shown', () => {
+  const url = new URL('postgres://user:s3cret@host/db?password=s3cret&sslmode=require')
+  assert.doesNotMatch(redactDsn(url), /s3cret/)
+})

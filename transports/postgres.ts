@@ -1,0 +1,186 @@
+import { HubError } from '../src/errors.ts'
+import type { Update } from '../src/protocol/update.ts'
+import type {
+  Broadcast,
+  History,
+  HistoryStart,
+  LogEntry,
+  OpenTransport,
+  Transport,
+  TransportContext,
+} from '../src/transport.ts'
+import { WithinBounds } from './postgres/bounds.ts'
+import { connect } from './postgres/connect.ts'
+import { Connection, closed } from './postgres/connection.ts'
+import { Failure } from './postgres/failure.ts'
+import { findId, findLast, isComplete, readPages, type Use } from './postgres/history.ts'
+import { type Location, readLocation } from './postgres/location.ts'
+import { Outage } from './postgres/outage.ts'
+import { numberAt, positionOf, type Timeline } from './postgres/position.ts'
+import { prepareTables } from './postgres/prepare.ts'
+import { Readers } from './postgres/readers.ts'
+import { Retention } from './postgres/retention.ts'
+import type { Session } from './postgres/session.ts'
+import { Tail } from './postgres/tail.ts'
+import { Writer } from './postgres/writer.ts'
+
+/**
+ * `postgres://user:password@host:5432/database` (or `postgresql://`), with libpq's parameters: a log that many hubs share, in tables of PostgreSQL 13 or
+ * later. What SQL publishes with `mercure_publish` comes with its transaction. Options:
+ *
+ * - `size`: how many updates are kept; `max_age`: for how long (`24h`). 0, the default, is no bound. What is over a bound is removed
+ *   soon after, the newest update never.
+ * - `schema`: where the tables are, made if it is not there; by default the role's own place for tables. `prefix`: how their names
+ *   begin, `mercure` by default.
+ */
+export const open: OpenTransport = async (url, context) => new PostgresTransport(readLocation(url), context)
+
+export const checkUrl = (url: URL): void => void readLocation(url)
+
+/** How much of the log is delivered as past at most, in bytes: the window of newest entries is bounded in bytes too. */
+const maxBackfillBytes = 64 << 20
+/** A notification has less than 8000 bytes, of which a letter says what it is, and the rest is base64. */
+const maxMessageBytes = 5994
+/** What tells that the hub is ready answers within this time. */
+const readyMs = 2000
+
+class PostgresTransport implements Transport {
+  readonly broadcast: Broadcast
+  readonly #timeline: Timeline = { era: 0 }
+  readonly #outage: Outage
+  readonly #commands: Connection
+  readonly #following: Connection
+  readonly #readers: Readers
+  readonly #retention: Retention
+  readonly #within: WithinBounds
+  readonly #writer: Writer
+  readonly #tail: Tail
+  #closing: Promise<void> | undefined
+
+  constructor(location: Location, { log, publishTimeoutMs = 5000 }: TransportContext) {
+    this.#outage = new Outage(log)
+    this.#commands = new Connection({
+      name: 'commands',
+      outage: this.#outage,
+      connect: signal => connectWriter(location, publishTimeoutMs, signal),
+    })
+    this.#following = new Connection({
+      name: 'tail',
+      outage: this.#outage,
+      connect: signal => connect(location, signal),
+    })
+    this.#readers = new Readers(signal => connect(location, signal))
+    const use: Use = read => this.#readers.use(read)
+    this.#retention = new Retention({ bounds: location.bounds, use, log })
+    this.#writer = new Writer({
+      connection: this.#commands,
+      publishTimeoutMs,
+      stored: updates => {
+        this.#tail.offer(updates)
+        this.#retention.stored(updates.length)
+      },
+      log,
+    })
+    this.#within = new WithinBounds(location.bounds)
+    this.#tail = new Tail({
+      connection: this.#following,
+      timeline: this.#timeline,
+      delivering: entry => this.#within.see(entry),
+      taken: updates => this.#retention.stored(updates),
+      log,
+    })
+    this.broadcast = {
+      maxBytes: maxMessageBytes,
+      send: message => this.#writer.send(message),
+      receive: listener => this.#tail.onMessage(listener),
+    }
+  }
+
+  async start({ backfill }: { backfill: number }, deliver: (entry: LogEntry, live: boolean) => void): Promise<void> {
+    this.#commands.open()
+    await this.#commands.session()
+    // The tables are there now.
+    this.#following.open()
+    await this.#tail.attach({ entries: backfill, bytes: maxBackfillBytes }, deliver)
+    this.#retention.start()
+  }
+
+  publish(update: Update): Promise<void> {
+    return this.#writer.publish(update)
+  }
+
+  async history(
+    from: HistoryStart,
+    { topics, signal }: { topics?: ReadonlySet<string>; signal: AbortSignal },
+  ): Promise<History> {
+    const use: Use = read => this.#readers.use(read)
+    // History ends with what was delivered here; a log that is only looked at has no such end.
+    const upTo = this.#tail.number ?? (await use(findLast)) ?? 0
+    const mark = from === 'earliest' ? 0 : await use(session => this.#find(session, from, upTo))
+    const position = mark === undefined || from === 'earliest' ? {} : { position: positionOf(mark, this.#timeline) }
+    const pages = readPages(use, { after: mark ?? upTo, upTo, topics }, this.#timeline, signal)
+    return { found: mark !== undefined, ...position, pages }
+  }
+
+  async #find(
+    session: Session,
+    from: { readonly id: string } | { readonly position: string },
+    upTo: number,
+  ): Promise<number | undefined> {
+    if ('id' in from) return await findId(session, from.id)
+    const number = numberAt(from.position, this.#timeline)
+    return number !== undefined && number <= upTo && (await isComplete(session, number)) ? number : undefined
+  }
+
+  holds(position: string): boolean {
+    const number = numberAt(position, this.#timeline)
+    return number !== undefined && this.#within.holds(number, Date.now())
+  }
+
+  /** Asks whether the server takes writes. */
+  async ready(): Promise<void> {
+    if (this.#closing !== undefined) throw closed()
+    const session = this.#commands.current
+    if (session === undefined || this.#outage.reason !== undefined) throw unusable(this.#outage.reason)
+    if (this.#tail.overdueMs > readyMs) throw unusable('it does not answer to who reads the log')
+    const late = Promise.withResolvers<never>()
+    const timer = setTimeout(() => late.reject(unusable('it does not answer')), readyMs)
+    try {
+      const answer = session.query({ name: 'ready', text: 'SELECT pg_is_in_recovery()' }, [], 0)
+      const [row] = await Promise.race([answer, late.promise])
+      if (row?.[0] !== 'f') throw unusable('the server has become a standby')
+    } catch (error) {
+      throw error instanceof HubError ? error : unusable(Failure.of(error).message)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    await this.#writer.close()
+    await this.#retention.close()
+    await Promise.all([this.#tail.close(), this.#commands.close(), this.#readers.close()])
+  }
+}
+
+/** What the server cannot store in time it gives up, so that the publisher can be told for certain that it is not stored. */
+async function connectWriter(location: Location, publishTimeoutMs: number, signal: AbortSignal): Promise<Session> {
+  const session = await connect(location, signal)
+  try {
+    await prepareTables(session)
+    const timeoutMs = Math.floor(publishTimeoutMs * 0.8)
+    await session.query({ text: `SET statement_timeout TO ${timeoutMs}` }, [], readyMs)
+    return session
+  } catch (error) {
+    session.kill()
+    throw error
+  }
+}
+
+const unusable = (reason = 'there is no connection'): HubError =>
+  new HubError('transport_unavailable', `PostgreSQL cannot be used: ${reason}.`)

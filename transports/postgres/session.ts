@@ -1,0 +1,89 @@
+import type { Socket } from 'node:net'
+import type { Client } from 'pg'
+import { Failure } from './failure.ts'
+import type { Tables } from './tables.ts'
+
+/** A statement; one with a name is prepared once for a session. */
+export interface Statement {
+  readonly name?: string
+  readonly text: string
+}
+
+/** A row of an answer: PostgreSQL's texts, in the order of the columns. */
+export type Row = readonly (string | null)[]
+
+export interface Notification {
+  readonly payload: string
+}
+
+/**
+ * A connection to a server that can be written. It never connects again and never sends a statement twice: whoever uses it knows what became of
+ * a statement, and asks for another session when this one has ended.
+ */
+export class Session {
+  readonly tables: Tables
+  /** Resolves when it has ended, for whatever reason. */
+  readonly ended: Promise<void>
+  readonly #client: Client
+  readonly #socket: Socket
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(client: Client, socket: Socket, tables: Tables) {
+    this.tables = tables
+    this.#client = client
+    this.#socket = socket
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.ended = promise
+    client.once('end', resolve)
+    client.on('error', () => this.kill())
+    if (socket.destroyed) resolve()
+  }
+
+  onNotification(listener: (payload: string) => void): void {
+    this.#client.on('notification', ({ payload }) => listener(payload ?? ''))
+  }
+
+  /**
+   * What the server answers; one statement at a time. A session that owes an answer for `timeoutMs` (0: for ever) is ended.
+   * @throws Failure
+   */
+  query(statement: Statement, values: readonly unknown[], timeoutMs: number): Promise<readonly Row[]> {
+    const turn = this.#turn.then(() => this.#query(statement, values, timeoutMs))
+    this.#turn = turn.catch(() => {})
+    return turn
+  }
+
+  async #query(statement: Statement, values: readonly unknown[], timeoutMs: number): Promise<readonly Row[]> {
+    if (this.#socket.destroyed) throw new Failure('passing', 'the connection was closed')
+    let isLate = false
+    const timer =
+      timeoutMs === 0
+        ? undefined
+        : setTimeout(() => {
+            isLate = true
+            this.kill()
+          }, timeoutMs)
+    try {
+      const { rows } = await this.#client.query<string[]>({ ...statement, values: [...values], rowMode: 'array' })
+      return rows
+    } catch (error) {
+      throw isLate ? new Failure('broken', `the server has not answered for ${timeoutMs / 1000} s`) : Failure.of(error)
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Ends it with a word to the server, after what is under way. */
+  async end(): Promise<void> {
+    await this.#turn
+    this.#client.end().catch(() => {})
+    const timer = setTimeout(() => this.kill(), 500)
+    await this.ended
+    clearTimeout(timer)
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#socket.destroy()
+  }
+}
