@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { startHub, type TestHub } from '../../support/hub.ts'
 import { newLog, PostgresLog, schemaOf } from '../../support/postgres.ts'
 import { createRandom } from '../../support/random.ts'
@@ -107,7 +108,8 @@ describe('several nodes on one PostgreSQL', { skip: noPostgresProgram }, async (
       )
     const stream = await a.subscribe('topic=one')
     await announced(true)
-    for (const hub of [a, b]) assert.ok((await list(hub)).includes('one'))
+    // A node that has just started is told the others' lists in a moment.
+    for (const hub of [a, b]) while (!(await list(hub)).includes('one')) await nextTurn()
     stream.close()
     await announced(false)
     for (const hub of [a, b]) assert.ok(!(await list(hub)).includes('one'))
