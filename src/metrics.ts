@@ -19,6 +19,8 @@ export interface Metrics {
   readonly contentType: string
   /** All figures as values, to be added to those of other processes. */
   snapshot(): Promise<Snapshot>
+  /** Those of them that are counted, which is cheap to do often. */
+  counters(): Promise<Snapshot>
 }
 
 /** The figures of one process, as JSON takes them. */
@@ -77,6 +79,9 @@ export function createMetrics(read: { recentBytes: () => number; waitingBytes: (
       this.set(read.waitingBytes())
     },
   })
+  const counters = new Registry()
+  for (const { name, type } of registry.getMetricsAsArray())
+    if (isCounted.has(String(type))) counters.registerMetric(registry.getSingleMetric(name)!)
   return {
     observer: {
       published: () => updates.inc(),
@@ -94,6 +99,7 @@ export function createMetrics(read: { recentBytes: () => number; waitingBytes: (
     render: () => registry.metrics(),
     contentType: registry.contentType,
     snapshot: () => registry.getMetricsAsJSON(),
+    counters: () => counters.getMetricsAsJSON(),
   }
 }
 

@@ -9,6 +9,7 @@ import { addUpCounters, createProcessMetrics } from './metrics.ts'
 import { Figures } from './workers/figures.ts'
 import { LogHost } from './workers/log-host.ts'
 import { Primary } from './workers/primary.ts'
+import type { VigilOptions } from './workers/vigil.ts'
 import type { Addresses, WorkerSettings } from './workers/worker-process.ts'
 
 export interface RunningWorkers extends Addresses {
@@ -18,12 +19,14 @@ export interface RunningWorkers extends Addresses {
 
 /** Beside the window of newest updates, which a worker is sent when it starts. */
 const maxWaitingBytes = 64 << 20
+/** Ten seconds without a sign of life are no load any more; a process that starts on a busy machine has more, one that is to end less. */
+const usualVigil: VigilOptions = { intervalMs: 2000, patience: { starting: 15, serving: 5, ending: 3 } }
 
 /**
  * A hub of several processes on one port: this one keeps the log, unless each can open it by itself, and the workers alive.
  * @throws HubError `configuration_invalid`, `transport_unavailable`
  */
-export async function serveWorkers(config: Config, log: Log): Promise<RunningWorkers> {
+export async function serveWorkers(config: Config, log: Log, vigil = usualVigil): Promise<RunningWorkers> {
   const isLogHosted = isSingleNode(config.transportUrl)
   const transport = isLogHosted
     ? await openTransport(config.transportUrl, { log, publishTimeoutMs: config.publishTimeoutMs })
@@ -33,11 +36,18 @@ export async function serveWorkers(config: Config, log: Log): Promise<RunningWor
     const primary = await Primary.start({
       count: config.workers,
       program: fileURLToPath(new URL(`./worker${extname(import.meta.filename)}`, import.meta.url)),
-      settings: (number, listen) =>
-        encodeSettings({ number, isLogHosted, config: packConfig(shareOf(config, listen)) }),
+      settings: number =>
+        encodeSettings({
+          number,
+          isLogHosted,
+          config: packConfig(shareOf(config)),
+          signIntervalMs: vigil.intervalMs,
+        }),
+      place: addresses => Buffer.from(JSON.stringify(placeOf(config, addresses))),
       host: transport === undefined ? undefined : await LogHost.start(transport, config.recent),
       figures: config.metrics === null ? undefined : new Figures({ own: createProcessMetrics(), keep: addUpCounters }),
       maxWaitingBytes: maxWaitingBytes + config.recent.bytes,
+      vigil,
       shutdownTimeoutMs: config.shutdownTimeoutMs,
       log,
       writeLine: (line, stream) => (stream === 'stdout' ? writeLine(log, line) : process.stderr.write(line)),
@@ -68,15 +78,18 @@ export async function serveWorkers(config: Config, log: Log): Promise<RunningWor
 
 const encodeSettings = (settings: WorkerSettings): Uint8Array => Buffer.from(JSON.stringify(settings))
 
-/** What one worker is to do: its part of what the hub may take, at the addresses that were found before. */
-function shareOf(config: Config, listen: Addresses | undefined): Config {
-  const { listen: configured, metrics, maxQueueBytesTotal, workers } = config
+/** What one worker is to do: its part of what the hub may take. */
+const shareOf = (config: Config): Config => ({
+  ...config,
+  maxQueueBytesTotal: Math.ceil(config.maxQueueBytesTotal / config.workers),
+})
+
+/** Where workers listen: as configured, with the ports that were found before. */
+function placeOf({ listen, metrics }: Config, found: Addresses | undefined): Pick<Config, 'listen' | 'metrics'> {
   const at = <Address extends { port: number }>(address: Address, url: string | undefined): Address =>
     url === undefined ? address : { ...address, port: Number(new URL(url).port) || address.port }
   return {
-    ...config,
-    listen: at(configured, listen?.url),
-    metrics: metrics === null || metrics === 'main' ? metrics : at(metrics, listen?.metricsUrl),
-    maxQueueBytesTotal: Math.ceil(maxQueueBytesTotal / workers),
+    listen: at(listen, found?.url),
+    metrics: metrics === null || metrics === 'main' ? metrics : at(metrics, found?.metricsUrl),
   }
 }

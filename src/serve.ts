@@ -38,10 +38,15 @@ export interface RunningHub {
 /** How long a hub waits for its log before it listens without. */
 const attachMs = 1000
 
+/** Where a hub listens. */
+export type Place = Pick<Config, 'listen' | 'metrics'>
+
 /** What differs where a hub has several processes: the first one logs that it starts and ends. */
 export interface PartOfHub {
   /** The figures of all, given those of this process. */
   readonly figures: (own: Metrics) => Figures
+  /** Called when all else is ready. Resolves, with where to listen, when it is this process's turn to. */
+  readonly toListen: () => Promise<Place>
 }
 
 /**
@@ -123,8 +128,11 @@ export async function serve(
     const isAttached = await Promise.race([attached.then(() => true), after(attachMs, false, { ref: false })])
     const reached = isAttached ? attached : attachLate(attached)
     reached.catch(() => {})
-    const url = await open('addr', app, config.listen, config.tls)
-    const metricsUrl = await openMetrics(url)
+    const place = (await part?.toListen()) ?? config
+    // That may have been long: where the log was found to be of no use meanwhile, the hub has closed itself.
+    if (isClosing) await attached
+    const url = await open('addr', app, place.listen, config.tls)
+    const metricsUrl = await openMetrics(url, place)
     if (!isAttached) log.warn('the log cannot be reached yet: until then the hub is not ready, and refuses everybody')
     if (part === undefined) {
       log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl }, `listening on ${url}`)
@@ -147,10 +155,10 @@ export async function serve(
     }
   }
 
-  async function openMetrics(hubUrl: string): Promise<string | undefined> {
-    if (config.metrics === null) return undefined
-    if (config.metrics === 'main') return `${hubUrl}/metrics`
-    return `${await open('metrics_addr', createMetricsApp({ hub, metrics: figures, log }), config.metrics, null)}/metrics`
+  async function openMetrics(hubUrl: string, place: Place): Promise<string | undefined> {
+    if (place.metrics === null) return undefined
+    if (place.metrics === 'main') return `${hubUrl}/metrics`
+    return `${await open('metrics_addr', createMetricsApp({ hub, metrics: figures, log }), place.metrics, null)}/metrics`
   }
 }
 

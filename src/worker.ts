@@ -1,8 +1,8 @@
 import { Socket } from 'node:net'
 import { unpackConfig } from './config/transfer.ts'
 import { createLog, type Log } from './log.ts'
-import { type Metrics, renderTotals } from './metrics.ts'
-import { type RunningHub, serve } from './serve.ts'
+import { type Metrics, renderTotals, type Snapshot } from './metrics.ts'
+import { type Place, type RunningHub, serve } from './serve.ts'
 import { Link } from './workers/link.ts'
 import { openRemoteLog } from './workers/remote-log.ts'
 import { type Addresses, linkDescriptor, type WorkerSettings } from './workers/worker-process.ts'
@@ -14,24 +14,44 @@ const maxWaitingBytes = 256 << 20
 const link = new Link(new Socket({ fd: linkDescriptor, readable: true, writable: true }), { maxWaitingBytes })
 let running: RunningHub | undefined
 let isClosing = false
+let counters: (() => Promise<Snapshot>) | undefined
 
 // A terminal and some supervisors signal the whole group: the primary process ends its workers in order.
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => {})
 
-link.answer('serve', async payload => {
-  const { number, config: packed, isLogHosted }: WorkerSettings = JSON.parse(payload.toString())
+link.answer('prepare', async payload => {
+  const { number, config: packed, isLogHosted, signIntervalMs }: WorkerSettings = JSON.parse(payload.toString())
   process.title = `talaria worker ${number}`
+  giveSign()
+  setInterval(giveSign, signIntervalMs)
   const config = unpackConfig(packed)
   const log = createLog({ format: config.logFormat, debug: config.debug, worker: number })
   process.on('uncaughtExceptionMonitor', error => log.fatal({ err: error }, 'a defect ends the worker'))
   link.on('close', () => close(log))
-  running = await serve(config, log, isLogHosted ? () => openRemoteLog(link) : undefined, { figures: totals })
-  running.attached.catch(() => {
-    process.exitCode = 1
-    return close(log)
+  const prepared = Promise.withResolvers<void>()
+  const place = Promise.withResolvers<Place>()
+  const starting = serve(config, log, isLogHosted ? () => openRemoteLog(link) : undefined, {
+    figures(own) {
+      if (config.metrics !== null) counters = own.counters
+      return totals(own)
+    },
+    toListen() {
+      prepared.resolve()
+      return place.promise
+    },
   })
-  const addresses: Addresses = { url: running.url, metricsUrl: running.metricsUrl }
-  return Buffer.from(JSON.stringify(addresses))
+  link.answer('listen', async payload => {
+    place.resolve(JSON.parse(payload.toString()))
+    running = await starting
+    running.attached.catch(() => {
+      process.exitCode = 1
+      return close(log)
+    })
+    const addresses: Addresses = { url: running.url, metricsUrl: running.metricsUrl }
+    return Buffer.from(JSON.stringify(addresses))
+  })
+  await Promise.race([prepared.promise, starting])
+  return undefined
 })
 
 link.on('close', () => process.exit())
@@ -40,6 +60,11 @@ link.on('close', () => process.exit())
 link.closed.then(() => {
   if (!isClosing) process.exit(1)
 })
+
+/** That this process lives, and what it has counted, which then outlives it. */
+async function giveSign(): Promise<void> {
+  link.send('alive', counters && Buffer.from(JSON.stringify(await counters())))
+}
 
 function totals(own: Metrics) {
   link.answer('own-figures', async () => Buffer.from(JSON.stringify(await own.snapshot())))

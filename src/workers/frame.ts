@@ -4,7 +4,8 @@ const kinds = [
   'answer',
   'refusal',
   // of the primary process to a worker
-  'serve',
+  'prepare',
+  'listen',
   'close',
   'own-figures',
   // of a worker to the primary process
@@ -22,6 +23,7 @@ const kinds = [
   // of either
   'broadcast',
   // of a worker
+  'alive',
   'release',
   'will',
   'leave',

@@ -34,6 +34,7 @@ export class Link {
   #queue: Buffer[] = []
   #queuedBytes = 0
   #scheduled = false
+  #isEnding = false
   #isClosed = false
   #waiting: (() => void)[] = []
 
@@ -84,7 +85,7 @@ export class Link {
 
   /** A frame that is sent to several is encoded once. */
   sendFrame(frame: Buffer): void {
-    if (this.#isClosed) return
+    if (this.#isEnding || this.#isClosed) return
     this.#queue.push(frame)
     this.#queuedBytes += frame.byteLength
     if (this.waitingBytes > this.#options.maxWaitingBytes) {
@@ -102,6 +103,11 @@ export class Link {
     return this.#queuedBytes + this.#socket.writableLength
   }
 
+  /** All that the other side has sent, in bytes. */
+  get receivedBytes(): number {
+    return this.#socket.bytesRead
+  }
+
   get isClosed(): boolean {
     return this.#isClosed
   }
@@ -112,9 +118,10 @@ export class Link {
     await new Promise<void>(resolve => this.#waiting.push(resolve))
   }
 
-  /** Ends the connection when what was sent has left. */
+  /** Ends the connection when what was sent has left; nothing more is sent. */
   end(): void {
     this.#flush()
+    this.#isEnding = true
     this.#socket.end()
   }
 

@@ -2,6 +2,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import type { TransportLog } from '../transport.ts'
 import type { Link } from './link.ts'
 import type { LogHost } from './log-host.ts'
+import type { VigilOptions } from './vigil.ts'
 import { type Addresses, WorkerProcess } from './worker-process.ts'
 
 export interface PrimaryOptions {
@@ -9,13 +10,17 @@ export interface PrimaryOptions {
   readonly count: number
   /** The program that they run. */
   readonly program: string
-  /** What a worker is told: its number and, where it must not choose, where to listen. */
-  readonly settings: (number: number, listen: Addresses | undefined) => Uint8Array
+  /** What a worker is told first, by its number. */
+  readonly settings: (number: number) => Uint8Array
+  /** What it is told when it is to listen: where, or, where that is `undefined`, as configured. */
+  readonly place: (addresses: Addresses | undefined) => Uint8Array
   /** The log that they share; `undefined`: each opens it by itself. */
   readonly host: LogHost | undefined
   readonly figures: { attach(link: Link): void } | undefined
   /** Bytes that may wait for one worker before it is killed and replaced. */
   readonly maxWaitingBytes: number
+  /** When a worker hangs. */
+  readonly vigil: VigilOptions
   readonly shutdownTimeoutMs: number
   readonly log: TransportLog
   readonly writeLine: (line: string, stream: 'stdout' | 'stderr') => void
@@ -36,6 +41,8 @@ export class Primary {
   readonly #workers = new Map<number, WorkerProcess>()
   readonly #closing = new AbortController()
   #addresses: Addresses | undefined
+  /** What those that listen were told; a port of their choice is one that others get by the same words only. */
+  #place: Addresses | undefined
   #kept: Promise<unknown> = Promise.resolve()
 
   /** Resolves when all workers listen. @throws HubError of the first that cannot; none is left then */
@@ -45,9 +52,13 @@ export class Primary {
     const startedAt = performance.now()
     const workers = numbers.map(number => primary.#fork(number))
     try {
-      // Where the first one cannot listen none can: that is told once. And the others listen where it does.
+      const preparing = workers.map(worker => primary.#prepare(worker))
+      for (const prepared of preparing) prepared.catch(() => {})
+      // Where the first one cannot start none can: that is told once.
+      for (const prepared of preparing) await prepared
+      // The others listen where it does, at once: they have nothing else to do, and the first clients are shared out.
       for (const some of [workers.slice(0, 1), workers.slice(1)]) {
-        await Promise.all(some.map(worker => primary.#serve(worker)))
+        await Promise.all(some.map(worker => primary.#listen(worker)))
       }
     } catch (error) {
       for (const worker of workers) worker.kill()
@@ -75,17 +86,14 @@ export class Primary {
   }
 
   #fork(number: number): WorkerProcess {
-    const { program, maxWaitingBytes, host, figures, log, writeLine } = this.#options
+    const { program, maxWaitingBytes, vigil, host, figures, log, writeLine } = this.#options
     const worker = new WorkerProcess({
       number,
       program,
       maxWaitingBytes,
+      vigil,
       onLine: writeLine,
-      onOverflow: () =>
-        log.error(
-          { worker: number },
-          `worker ${number} left ${maxWaitingBytes} bytes waiting: it hangs, and is killed`,
-        ),
+      onKill: reason => log.error({ worker: number, pid: worker.pid }, `worker ${number} ${reason}, and is killed`),
     })
     host?.attach(worker.link)
     figures?.attach(worker.link)
@@ -93,10 +101,15 @@ export class Primary {
     return worker
   }
 
-  async #serve(worker: WorkerProcess): Promise<void> {
-    // While one listens the others join it, with the address as configured: after that a port of its own choice would be another one.
+  #prepare(worker: WorkerProcess): Promise<void> {
+    return worker.prepare(this.#options.settings(worker.number))
+  }
+
+  async #listen(worker: WorkerProcess): Promise<void> {
     const isFirst = ![...this.#workers.values()].some(({ addresses }) => addresses !== undefined)
-    const addresses = await worker.serve(this.#options.settings(worker.number, isFirst ? this.#addresses : undefined))
+    // When nobody listens any more, a port of the next one's choice would be another one.
+    if (isFirst) this.#place = this.#addresses
+    const addresses = await worker.listen(this.#options.place(this.#place))
     this.#addresses ??= addresses
     if (addresses.url === this.#addresses.url) return
     worker.kill()
@@ -114,7 +127,8 @@ export class Primary {
       if (this.#closing.signal.aborted) return
       if (performance.now() - bornAt >= longLifeMs) delayMs = 0
       const { number } = worker
-      log.error({ worker: number, pid: worker.pid, delayMs }, `worker ${number} has ended (${how}): it is replaced`)
+      const when = delayMs === 0 ? '' : ` in ${delayMs / 1000} s`
+      log.error({ worker: number, pid: worker.pid }, `worker ${number} has ended (${how}): it is replaced${when}`)
       await after(delayMs, undefined, { signal: this.#closing.signal }).catch(() => {})
       if (this.#closing.signal.aborted) return
       delayMs = Math.min(longestDelayMs, Math.max(firstDelayMs, delayMs * 2))
@@ -128,7 +142,8 @@ export class Primary {
     const { log } = this.#options
     const { number } = worker
     try {
-      await this.#serve(worker)
+      await this.#prepare(worker)
+      await this.#listen(worker)
       log.info({ worker: number, pid: worker.pid }, `worker ${number} is back`)
     } catch (error) {
       if (this.#closing.signal.aborted) return

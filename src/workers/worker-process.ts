@@ -4,17 +4,20 @@ import type { Socket } from 'node:net'
 import { HubError } from '../errors.ts'
 import { readLines } from './lines.ts'
 import { Link } from './link.ts'
+import { Vigil, type VigilOptions } from './vigil.ts'
 
 /** The file descriptor of a worker that its link with the primary process has. */
 export const linkDescriptor = 4
 
-/** What a worker is told before it serves. */
+/** What a worker is told first. */
 export interface WorkerSettings {
   readonly number: number
   /** As `packConfig` gives it. */
   readonly config: string
   /** The primary process keeps the log; if not, the worker opens it. */
   readonly isLogHosted: boolean
+  /** How often it gives a sign of life, in milliseconds. */
+  readonly signIntervalMs: number
 }
 
 /** Where a worker listens. */
@@ -28,8 +31,9 @@ export interface WorkerOptions {
   /** The program that workers run. */
   readonly program: string
   readonly maxWaitingBytes: number
-  /** It left more than that waiting, and was killed. */
-  readonly onOverflow: () => void
+  readonly vigil: VigilOptions
+  /** It is killed, for a reason that follows its name: `left 100 bytes waiting: it hangs`. */
+  readonly onKill: (reason: string) => void
   /** Receives what it writes to its standard output and error, line by line. */
   readonly onLine: (line: string, stream: 'stdout' | 'stderr') => void
 }
@@ -43,9 +47,12 @@ export class WorkerProcess {
   /** Where it listens; `undefined`: it does not, or not any more. */
   addresses: Addresses | undefined
   readonly #worker: Worker
+  readonly #vigil: Vigil
+  readonly #onKill: (reason: string) => void
 
-  constructor({ number, program, maxWaitingBytes, onOverflow, onLine }: WorkerOptions) {
+  constructor({ number, program, maxWaitingBytes, vigil, onKill, onLine }: WorkerOptions) {
     this.number = number
+    this.#onKill = onKill
     // Connections last: they are handed out one by one, and not to who is fastest.
     cluster.schedulingPolicy = cluster.SCHED_RR
     cluster.setupPrimary({ exec: program, args: [], stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'] })
@@ -54,11 +61,11 @@ export class WorkerProcess {
     closeUnaccepted(child)
     this.link = new Link(child.stdio[linkDescriptor as 4] as unknown as Socket, {
       maxWaitingBytes,
-      onOverflow: () => {
-        onOverflow()
-        this.kill()
-      },
+      onOverflow: () => this.#giveUp(`left ${maxWaitingBytes} bytes waiting: it hangs`),
     })
+    this.#vigil = new Vigil(this.link, vigil, silentMs =>
+      this.#giveUp(`has given no sign of life for ${silentMs / 1000} s: it hangs`),
+    )
     for (const stream of ['stdout', 'stderr'] as const) readLines(child[stream]!, line => onLine(line, stream))
     this.ended = new Promise(resolve => {
       child.once('error', error => resolve(error.message))
@@ -66,6 +73,7 @@ export class WorkerProcess {
     })
     this.ended.then(() => {
       this.addresses = undefined
+      this.#vigil.end()
     })
   }
 
@@ -73,12 +81,21 @@ export class WorkerProcess {
     return this.#worker.process.pid
   }
 
-  /** Resolves when it listens. @throws HubError as a hub of one process would, and when it ends before it listens */
-  async serve(settings: Uint8Array): Promise<Addresses> {
+  /** Resolves when it only has to listen. @throws HubError as a hub of one process would, and when it ends before */
+  async prepare(settings: Uint8Array): Promise<void> {
+    await this.#ask('prepare', settings)
+  }
+
+  /** Resolves when it listens. @throws HubError as `prepare` does */
+  async listen(place: Uint8Array): Promise<Addresses> {
+    const answer = await this.#ask('listen', place)
+    this.addresses = JSON.parse(answer.toString())
+    return this.addresses!
+  }
+
+  async #ask(kind: 'prepare' | 'listen', payload: Uint8Array): Promise<Buffer> {
     try {
-      const answer = await this.link.ask('serve', settings)
-      this.addresses = JSON.parse(answer.toString())
-      return this.addresses!
+      return await this.link.ask(kind, payload)
     } catch (error) {
       if (!this.link.isClosed) throw error
       const how = await this.ended
@@ -89,12 +106,18 @@ export class WorkerProcess {
     }
   }
 
-  /** Asks it to end; kills it when it has not after this time. */
+  /** Asks it to end; kills it when it has not after this time, or hangs. */
   async close(timeoutMs: number): Promise<void> {
     this.link.send('close')
-    const timer = setTimeout(() => this.kill(), timeoutMs)
+    this.#vigil.hasten()
+    const timer = setTimeout(() => this.#giveUp(`has not ended within ${timeoutMs / 1000} s`), timeoutMs)
     await this.ended
     clearTimeout(timer)
+  }
+
+  #giveUp(reason: string): void {
+    this.#onKill(reason)
+    this.kill()
   }
 
   kill(): void {

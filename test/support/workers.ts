@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
 import { exchange } from './connection.ts'
 import { EventStream } from './event-stream.ts'
-import { HubProcess } from './process.ts'
+import { HubProcess, main, root } from './process.ts'
 import { publisherToken, subscriberToken, testKey } from './token.ts'
 
 const config = `
@@ -10,8 +11,19 @@ addr: 127.0.0.1:0
 jwt_key: ${testKey}
 allow_anonymous: true
 log_format: JSON
-shutdown_timeout: 10s
 `
+
+/** The hub, with a module that is loaded first, in every process. */
+export const withHook = (source: string): string[] => [...hooked(source), main, '--config', '{config}']
+
+/** The same, of a hub that soon takes a silent worker for one that hangs. */
+export const impatient = (source = ''): string[] => [...hooked(source), join(root, 'test/support/impatient-hub.ts')]
+
+const hooked = (source: string): string[] => [
+  process.execPath,
+  '--import',
+  `data:text/javascript,${encodeURIComponent(source)}`,
+]
 
 /** A stream, and the worker that serves it. */
 export interface WorkerStream {
@@ -29,8 +41,9 @@ export class WorkersHub implements AsyncDisposable {
 
   /** Two workers, unless the lines of mercure.yaml say something else. */
   static async start(lines = '', workers = 2, command?: readonly string[]): Promise<WorkersHub> {
+    const end = lines.includes('shutdown_timeout') ? '' : 'shutdown_timeout: 10s\n'
     const process = await HubProcess.start({
-      config: `${config}workers: ${workers}\n${lines}\n`,
+      config: `${config}${end}workers: ${workers}\n${lines}\n`,
       ...(command === undefined ? {} : { command }),
     })
     return new WorkersHub(process, await process.url())

@@ -46,5 +46,14 @@ suite('the end of several workers', { concurrency: 3 }, () => {
     const stream = await EventStream.open(`${hub.hubUrl}?topic=a&last_event_id=${before}`)
     assert.equal((await stream.take())[0]?.id, after)
     stream.close()
+    // The first of them that ends again has the port that the other one was given.
+    const { worker, pid } = await hub.subscribe('topic=a')
+    process.kill(pid, 'SIGKILL')
+    const back = `worker ${worker} is back`
+    await hub.process.until(() => hub.process.messages.filter(msg => msg === back).length === 2)
+    assert.deepEqual(
+      hub.process.messages.filter(msg => String(msg).includes('cannot start')),
+      [],
+    )
   })
 })

@@ -3,18 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
-import { main } from '../support/process.ts'
-import { WorkersHub } from '../support/workers.ts'
-
-/** The hub with a module that is loaded first, in every process. */
-const withHook = (source: string): string[] => [
-  process.execPath,
-  '--import',
-  `data:text/javascript,${encodeURIComponent(source)}`,
-  main,
-  '--config',
-  '{config}',
-]
+import { WorkersHub, withHook } from '../support/workers.ts'
 
 suite('workers that end', { concurrency: 3 }, () => {
   test('one that ends at once, again and again, is replaced more and more slowly, until it lives', async () => {
@@ -39,8 +28,8 @@ suite('workers that end', { concurrency: 3 }, () => {
     assert.deepEqual(
       deaths()
         .slice(0, 4)
-        .map(({ delayMs }) => delayMs),
-      [0, 100, 200, 400],
+        .map(({ msg }) => /it is replaced(.*)$/.exec(String(msg))?.[1]),
+      ['', ' in 0.1 s', ' in 0.2 s', ' in 0.4 s'],
     )
     const id = await hub.publish({ topic: 'a' })
     assert.equal((await witness!.stream.take())[0]?.id, id)

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { availableParallelism } from 'node:os'
 import { suite, test } from 'node:test'
-import { HubProcess, main } from '../support/process.ts'
+import { HubProcess } from '../support/process.ts'
 import { testKey } from '../support/token.ts'
-import { WorkersHub } from '../support/workers.ts'
+import { WorkersHub, withHook } from '../support/workers.ts'
 
 const config = `addr: 127.0.0.1:0\njwt_key: ${testKey}\nallow_anonymous: true\n`
 
@@ -37,12 +37,32 @@ suite('several workers that cannot start: one sentence, and 1, as with one proce
 
   test('workers end before they listen', async () => {
     // A program that ends as soon as it is a worker.
-    const hook = "data:text/javascript,import cluster from 'node:cluster';if(cluster.isWorker)process.exit(7)"
-    const command = [process.execPath, '--import', hook, main, '--config', '{config}']
+    const command = withHook(`import cluster from 'node:cluster'; if (cluster.isWorker) process.exit(7)`)
     await using hub = await HubProcess.start({ command, config: `${config}workers: 2` })
     assert.equal(await hub.exit(), 1)
     assert.equal(hub.stderr, 'workers: process 1 ended before it listened (exit code 7); what it wrote stands above.\n')
   })
+})
+
+test('nobody listens before all can: the first clients are not the first worker’s alone', async () => {
+  const command = withHook(
+    `import cluster from 'node:cluster'; import { Server } from 'node:net'
+     const say = msg => console.log(JSON.stringify({ msg, worker: cluster.worker.id }))
+     if (cluster.isWorker) {
+       const { listen } = Server.prototype
+       Server.prototype.listen = function (...args) { say('listens'); return listen.apply(this, args) }
+       // The second one is slow.
+       if (cluster.worker.id === 2) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1000)
+       say('begins')
+     }`,
+  )
+  await using hub = await WorkersHub.start('', 3, command)
+  const steps = hub.process.log.filter(({ msg }) => msg === 'begins' || msg === 'listens')
+  assert.deepEqual(
+    steps.map(({ msg }) => msg),
+    [...Array(3).fill('begins'), ...Array(3).fill('listens')],
+  )
+  assert.equal(steps[3]!.worker, 1)
 })
 
 test('workers: a number that is none is refused', async () => {
