@@ -22,7 +22,7 @@ export interface ServerOptions {
   readonly host: string
   /** 0: any free port. */
   readonly port: number
-  /** PEM files: HTTPS with HTTP/2, and HTTP/1.1 for clients without it. `null`: plain HTTP/1.1. */
+  /** PEM files: HTTPS with HTTP/2, and HTTP/1.1 or 1.0 for clients without it. `null`: plain HTTP/1.1. */
   readonly tls: { readonly certFile: string; readonly keyFile: string } | null
   /** A request with its body must be complete within this time, in milliseconds; 0: no bound. */
   readonly readTimeoutMs: number
@@ -51,6 +51,8 @@ const keepAliveMs = 75_000
 const maxHeadBytes = 256 * 1024
 /** A session of HTTP/2 in which nothing has happened for so long takes no new streams, and ends with its last one. */
 const idleSessionMs = 60_000
+/** The best first. Who offers none of these is refused, and who offers nothing has HTTP/1.1. */
+const alpnProtocols: readonly string[] = ['h2', 'http/1.1', 'http/1.0']
 
 /** @throws HubError `configuration_invalid` where the address or the certificate cannot be used */
 export async function openServer(options: ServerOptions): Promise<HubServer> {
@@ -92,8 +94,13 @@ async function createServer({ listener, tls, readTimeoutMs, readHeaderTimeoutMs 
       cert,
       key,
       allowHTTP1: true,
+      ALPNCallback: ({ protocols }) => alpnProtocols.find(protocol => protocols.includes(protocol)),
       settings: { maxHeaderListSize: maxHeadBytes },
       ...(readHeaderTimeoutMs === 0 ? {} : { handshakeTimeout: readHeaderTimeoutMs }),
+    })
+    // What Node does not know by name it would not answer, though its HTTP/1.1 is 1.0 too.
+    server.prependListener('secureConnection', socket => {
+      if (socket.alpnProtocol === 'http/1.0') socket.alpnProtocol = 'http/1.1'
     })
     server.on('session', (session: ServerHttp2Session) => session.setTimeout(idleSessionMs, () => session.close()))
     server.on('request', (request, response) => {

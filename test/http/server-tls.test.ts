@@ -51,6 +51,8 @@ suite('TLS: HTTP/2 and HTTP/1.1 on one port', { concurrency: true }, () => {
     for (const [offered, chosen] of [
       [['h2', 'http/1.1'], 'h2'],
       [['http/1.1'], 'http/1.1'],
+      [['http/1.0', 'http/1.1'], 'http/1.1'],
+      [['http/1.0'], 'http/1.0'],
       [undefined, false],
     ] as const) {
       const socket = connectTls({
@@ -63,6 +65,14 @@ suite('TLS: HTTP/2 and HTTP/1.1 on one port', { concurrency: true }, () => {
       assert.equal(socket.alpnProtocol, chosen)
       socket.destroy()
     }
+  })
+
+  test('a client of HTTP/1.0 that says so by ALPN is answered', async () => {
+    await using hub = await startHub(tls)
+    const { hostname: host, port } = new URL(hub.url)
+    const socket = connectTls({ host, port: Number(port), ca: certificate.cert, ALPNProtocols: ['http/1.0'] })
+    const answer = await new Connection(socket).send('GET /healthz HTTP/1.0\r\n\r\n').end()
+    assert.match(answer, /^HTTP\/1\.1 200 OK\r\n.*\r\n\r\nok\n$/s)
   })
 
   test('heartbeats, a lifetime, and the end of a stream over HTTP/2', async () => {
