@@ -72,6 +72,14 @@ export class Outlet {
     else this.#whenEmpty = [...this.#whenEmpty, then]
   }
 
+  /** Calls `then` when the queue is empty and the connection holds nothing either; never after `drop`. */
+  whenLeft(then: () => void): void {
+    this.whenEmpty(() => {
+      if (this.isClear) then()
+      else this.#out.write(nothing, () => then())
+    })
+  }
+
   /** Forgets what waits: the connection is to be closed, or has been. */
   drop(): void {
     this.#whenEmpty = none
@@ -127,3 +135,4 @@ export class Outlet {
 }
 
 const none: (() => void)[] = []
+const nothing = new Uint8Array()

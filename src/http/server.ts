@@ -166,7 +166,10 @@ function closeServer(server: Server, sockets: ReadonlySet<Socket>, graceMs: numb
       for (const socket of sockets) socket.destroy()
     }, graceMs)
     // Those that are busy now are idle when their answer has left, which Node does not look for by itself.
-    const again = setInterval(() => server.closeIdleConnections(), closingIntervalMs)
+    // It takes them for idle as soon as their answer is ended, though, with bytes of it left.
+    const again = setInterval(() => {
+      if ([...sockets].every(socket => socket.writableLength === 0)) server.closeIdleConnections()
+    }, closingIntervalMs)
     server.close(() => {
       clearTimeout(cut)
       clearInterval(again)

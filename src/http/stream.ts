@@ -127,7 +127,8 @@ export class Stream implements Sink, Sleeper, Waiter {
     this.#ending = true
     this.#stalledSince = 0
     this.#compressor?.finish()
-    this.#whenSent(() => this.#response.end())
+    // Node takes a connection for idle, and may close it, as soon as its answer is ended, though bytes are left.
+    this.#whenSent(() => this.#outlet.whenLeft(() => this.#response.end()))
     this.#watchWaiting()
   }
 
