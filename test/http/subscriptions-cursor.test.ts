@@ -22,6 +22,15 @@ suite('the entity tag', () => {
   })
   after(() => hub.close())
 
+  /** Closes a stream of the hub; its end is an event of the log, too, and has been stored when this resolves. */
+  let closed = 0
+  async function leave(stream: EventStream): Promise<void> {
+    stream.close()
+    closed++
+    let left = 0
+    await hub.logged(({ msg }) => msg === 'subscriber left' && ++left === closed)
+  }
+
   test('before the first event it is that of "earliest"', async () => {
     await using young = await startHub({ subscriptions: true, issuers: [testIssuer] })
     const current = await readSubscriptions(young, subscriptionsPath, (await readerTokens(young))['1.0'])
@@ -59,7 +68,7 @@ suite('the entity tag', () => {
       const stream = await hub.subscribe(`${query}`)
       assert.equal((await stream.take())[0]?.id, next)
       assert.notEqual(stream.response.headers.get('mercure-last-event-id'), 'earliest')
-      stream.close()
+      await leave(stream)
     })
     test(`${name}: tag and cursor of 0.x, and the cursor leads on`, async () => {
       await hub.publish({ topic: 'https://example.com/1', id: `${id}0` })
@@ -72,7 +81,7 @@ suite('the entity tag', () => {
       const stream = await hub.subscribe(`${query}`)
       assert.equal((await stream.take())[0]?.id, next)
       assert.notEqual(stream.response.headers.get('last-event-id'), 'earliest')
-      stream.close()
+      await leave(stream)
     })
     for (const generation of ['0.x', '1.0'] satisfies Generation[]) {
       test(`${name}: ${generation}, unchanged`, async () => {
@@ -128,7 +137,7 @@ suite('the entity tag', () => {
         304,
       )
     }
-    stream.close()
+    await leave(stream)
   })
 
   test('one who may not read learns nothing from a condition', async () => {
