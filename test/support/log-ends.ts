@@ -67,6 +67,7 @@ export async function openThroughTwo(transport: Transport): Promise<Transport> {
   return {
     ...(reader.recentEntries === undefined ? {} : { recentEntries: reader.recentEntries }),
     ...(reader.history === undefined ? {} : { history: reader.history }),
+    ...(reader.holds === undefined ? {} : { holds: reader.holds }),
     start: (options, deliver) => reader.start(options, deliver),
     async publish(update) {
       await writer.publish(update)
