@@ -1,5 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
-import pretty from 'pino-pretty'
+import { prettyFactory } from 'pino-pretty'
 
 export type Log = Logger
 
@@ -24,13 +24,17 @@ export function createLog(options: LogOptions): Log {
     const bindings = { worker: options.worker }
     return options.format === 'json' ? pino({ level }).child(bindings) : pino({ level, base: bindings })
   }
-  if (options.format === 'json') {
-    const destination = options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes })
-    return pino({ level }, destination)
-  }
-  return pino(
-    { level, base: null },
-    pretty({ colorize: process.stdout.isTTY, translateTime: 'SYS:HH:MM:ss.l', destination: options.destination ?? 1 }),
+  const destination = options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes })
+  return options.format === 'json' ? pino({ level }, destination) : pino({ level, base: null }, asText(destination))
+}
+
+/** Between the logger and its destination, with nothing waiting in between. */
+function asText(destination: DestinationStream & { flushSync?: () => void }): DestinationStream {
+  const format = prettyFactory({ colorize: process.stdout.isTTY, translateTime: 'SYS:HH:MM:ss.l' })
+  return Object.assign(
+    { write: (line: string) => destination.write(format(line)) },
+    // What is fatal is written before the process ends, by pino.
+    destination.flushSync === undefined ? {} : { flushSync: () => destination.flushSync?.() },
   )
 }
 
