@@ -58,6 +58,7 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
     room: /^src\/worker\.ts$/,
     mayImport: [/^src\/workers\//, /^src\/config\/transfer\.ts$/, /^src\/(log|metrics|serve)\.ts$/],
   },
+  { room: /^src\/archive\.ts$/, mayImport: [/^src\/protocol\//] },
   { room: /^src\/log\.ts$/, mayImport: [] },
   { room: /^src\/metrics\.ts$/, mayImport: [/^src\/hub\//] },
   {
@@ -71,7 +72,7 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
   {
     // Reads and fills a log without a hub.
     room: /^src\/cli\/history\.ts$/,
-    mayImport: [/^src\/(cli|config)\//, /^src\/errors\.ts$/, /^transports\/index\.ts$/],
+    mayImport: [/^src\/(cli|config)\//, /^src\/(archive|errors)\.ts$/, /^transports\/index\.ts$/],
   },
   {
     room: /^src\/cli\//,
@@ -83,10 +84,20 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
     ],
   },
   { room: /^src\/main\.ts$/, mayImport: [/^src\/cli\/program\.ts$/] },
-  { room: /^transports\/index\.ts$/, mayImport: [/^transports\/[\w-]+\.ts$/, /^src\/(transport|errors)\.ts$/] },
+  { room: /^transports\/index\.ts$/, mayImport: [/^transports\/[\w-]+\.ts$/, /^src\/(transport|archive|errors)\.ts$/] },
+  {
+    // What the transports to a server have in common: it knows none of them.
+    room: /^transports\/backend\//,
+    mayImport: [/^src\/(transport|archive|errors)\.ts$/, /^src\/protocol\//],
+  },
   {
     room: /^transports\//,
-    mayImport: [/^src\/(transport|errors)\.ts$/, /^src\/protocol\//, /^src\/config\/dsn\.ts$/],
+    mayImport: [
+      /^src\/(transport|archive|errors)\.ts$/,
+      /^src\/protocol\//,
+      /^src\/config\/dsn\.ts$/,
+      /^transports\/backend\//,
+    ],
   },
 ]
 
@@ -109,6 +120,8 @@ const guarded: readonly { readonly name: RegExp; readonly onlyIn: RegExp }[] = [
   { name: /^lmdb$/, onlyIn: /^transports\/bolt/ },
   { name: /^ioredis$/, onlyIn: /^transports\/redis\/client\.ts$/ },
   { name: /^pg$/, onlyIn: /^transports\/postgres\/(connect|session)\.ts$/ },
+  { name: /^@platformatic\/kafka$/, onlyIn: /^transports\/kafka\/broker\.ts$/ },
+  { name: /^pulsar-client$/, onlyIn: /^transports\/pulsar\/native-\w+\.ts$/ },
   { name: /^commander$/, onlyIn: /^src\/(cli\/|config\/sources\/flags\.ts$)/ },
   { name: /^(pino|pino-pretty)$/, onlyIn: /^src\/log\.ts$/ },
   { name: /^prom-client$/, onlyIn: /^src\/metrics\.ts$/ },
@@ -122,10 +135,10 @@ test('a package is known where it belongs, and nowhere else', () => {
 })
 
 test('every imported package is declared', async () => {
-  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(
+  const { dependencies, devDependencies, optionalDependencies, peerDependencies } = JSON.parse(
     await readFile(join(root, 'package.json'), 'utf8'),
   )
-  const runtime = { ...dependencies, ...optionalDependencies }
+  const runtime = { ...dependencies, ...optionalDependencies, ...peerDependencies }
   const missing = imports.filter(({ from, to, isPackage }) => {
     if (!isPackage || to.startsWith('node:')) return false
     const name = to.split('/', to.startsWith('@') ? 2 : 1).join('/')

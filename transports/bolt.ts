@@ -1,3 +1,4 @@
+import type { OpenArchive } from '../src/archive.ts'
 import { readOptions } from '../src/config/dsn.ts'
 import { HubError } from '../src/errors.ts'
 import type { Update } from '../src/protocol/update.ts'
@@ -27,8 +28,8 @@ export const open: OpenTransport = async (url, { log }) => {
 
 export const checkUrl = (url: URL): void => void readLocation(url)
 
-/** The same log without a hub; a hub may be writing it unless it is to be `writable` here. The URL's bounds are not kept. */
-export async function openArchive(url: URL, { writable }: { writable: boolean }): Promise<BoltArchive> {
+/** The same log without a hub; a hub may be writing it unless it is to be `writable` here. */
+export const openArchive: OpenArchive = async (url, { writable }) => {
   const { path, bucket } = readLocation(url)
   return new BoltArchive(await openLog(path, bucket, { readOnly: !writable }))
 }

@@ -1,5 +1,6 @@
+import type { Archive, OpenArchive } from '../src/archive.ts'
 import { HubError } from '../src/errors.ts'
-import type { LogEntry, OpenTransport, Transport, TransportContext } from '../src/transport.ts'
+import type { OpenTransport, Transport, TransportContext } from '../src/transport.ts'
 
 /** What a transport's file exports. */
 interface TransportModule {
@@ -7,7 +8,7 @@ interface TransportModule {
   /** Reads the URL as `open` would, and opens nothing. @throws HubError `configuration_invalid` */
   readonly checkUrl: (url: URL) => void
   /** For a transport that knows more of its log than the port tells. */
-  readonly openArchive?: (url: URL, options: { writable: boolean }) => Promise<Archive>
+  readonly openArchive?: OpenArchive
 }
 
 interface Entry {
@@ -38,23 +39,6 @@ export async function openTransport(url: URL, context: TransportContext): Promis
 export async function checkTransportUrl(url: URL): Promise<void> {
   const { checkUrl } = await load(url)
   checkUrl(url)
-}
-
-/** A log to look through, without a hub. */
-export interface Archive {
-  /** How many updates there are; absent where that is known only when they have been read. */
-  readonly size?: number
-  /** All updates there are at the time of the call, oldest first, in pages. */
-  read(): AsyncIterable<readonly ArchivedUpdate[]>
-  /** Stores updates in this order; those without a time get that of now. Absent: only a hub can write the log. */
-  append?(updates: readonly ArchivedUpdate[]): Promise<void>
-  close(): Promise<void>
-}
-
-export interface ArchivedUpdate {
-  readonly update: LogEntry['update']
-  /** When it was stored, in milliseconds since 1970; absent where the log does not know. */
-  readonly timeMs?: number | undefined
 }
 
 /** @throws HubError as `openTransport`, and `configuration_invalid` for a log that keeps no history */

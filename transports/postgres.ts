@@ -1,4 +1,4 @@
-import { HubError } from '../src/errors.ts'
+import type { OpenArchive } from '../src/archive.ts'
 import type { Update } from '../src/protocol/update.ts'
 import type {
   Broadcast,
@@ -9,20 +9,24 @@ import type {
   Transport,
   TransportContext,
 } from '../src/transport.ts'
+import { openExplained } from './backend/archive.ts'
+import { Connection } from './backend/connection.ts'
+import { Failure } from './backend/failure.ts'
+import { inTime } from './backend/in-time.ts'
+import { Outage } from './backend/outage.ts'
+import { Readers } from './backend/readers.ts'
+import { closed, unusable } from './backend/refusals.ts'
+import { PostgresArchive } from './postgres/archive.ts'
 import { WithinBounds } from './postgres/bounds.ts'
 import { connect } from './postgres/connect.ts'
-import { Connection, closed } from './postgres/connection.ts'
-import { Failure } from './postgres/failure.ts'
 import { findId, findLast, isComplete, readPages, type Use } from './postgres/history.ts'
 import { type Location, readLocation } from './postgres/location.ts'
-import { Outage } from './postgres/outage.ts'
 import { numberAt, positionOf, type Timeline } from './postgres/position.ts'
 import { prepareTables } from './postgres/prepare.ts'
-import { Readers } from './postgres/readers.ts'
 import { Retention } from './postgres/retention.ts'
 import type { Session } from './postgres/session.ts'
 import { Tail } from './postgres/tail.ts'
-import { Writer } from './postgres/writer.ts'
+import { createWriter, probe } from './postgres/writer.ts'
 
 /**
  * `postgres://user:password@host:5432/database` (or `postgresql://`), with libpq's parameters: a log that many hubs share, in tables of PostgreSQL 13 or
@@ -35,7 +39,14 @@ import { Writer } from './postgres/writer.ts'
  */
 export const open: OpenTransport = async (url, context) => new PostgresTransport(readLocation(url), context)
 
+const backend = { name: 'PostgreSQL', scheme: 'postgres' }
+
 export const checkUrl = (url: URL): void => void readLocation(url)
+
+export const openArchive: OpenArchive = async (url, options) => {
+  const location = readLocation(url)
+  return await openExplained(backend, () => PostgresArchive.open(location, options))
+}
 
 /** How much of the log is delivered as past at most, in bytes: the window of newest entries is bounded in bytes too. */
 const maxBackfillBytes = 64 << 20
@@ -48,17 +59,17 @@ class PostgresTransport implements Transport {
   readonly broadcast: Broadcast
   readonly #timeline: Timeline = { era: 0 }
   readonly #outage: Outage
-  readonly #commands: Connection
-  readonly #following: Connection
-  readonly #readers: Readers
+  readonly #commands: Connection<Session>
+  readonly #following: Connection<Session>
+  readonly #readers: Readers<Session>
   readonly #retention: Retention
   readonly #within: WithinBounds
-  readonly #writer: Writer
+  readonly #writer: ReturnType<typeof createWriter>
   readonly #tail: Tail
   #closing: Promise<void> | undefined
 
   constructor(location: Location, { log, publishTimeoutMs = 5000 }: TransportContext) {
-    this.#outage = new Outage(log)
+    this.#outage = new Outage(backend, log)
     this.#commands = new Connection({
       name: 'commands',
       outage: this.#outage,
@@ -72,14 +83,15 @@ class PostgresTransport implements Transport {
     this.#readers = new Readers(signal => connect(location, signal))
     const use: Use = read => this.#readers.use(read)
     this.#retention = new Retention({ bounds: location.bounds, use, log })
-    this.#writer = new Writer({
+    this.#writer = createWriter({
       connection: this.#commands,
+      outage: this.#outage,
       publishTimeoutMs,
-      stored: updates => {
+      stored: (updates, sinceMs) => {
+        this.#tail.expectNotification(sinceMs)
         this.#tail.offer(updates)
         this.#retention.stored(updates.length)
       },
-      log,
     })
     this.#within = new WithinBounds(location.bounds)
     this.#tail = new Tail({
@@ -97,10 +109,8 @@ class PostgresTransport implements Transport {
   }
 
   async start({ backfill }: { backfill: number }, deliver: (entry: LogEntry, live: boolean) => void): Promise<void> {
-    this.#commands.open()
     await this.#commands.session()
     // The tables are there now.
-    this.#following.open()
     await this.#tail.attach({ entries: backfill, bytes: maxBackfillBytes }, deliver)
     this.#retention.start()
   }
@@ -137,22 +147,21 @@ class PostgresTransport implements Transport {
     return number !== undefined && this.#within.holds(number, Date.now())
   }
 
-  /** Asks whether the server takes writes. */
+  /** Asks whether the server takes writes; where it has refused the last one, by writing. */
   async ready(): Promise<void> {
     if (this.#closing !== undefined) throw closed()
     const session = this.#commands.current
-    if (session === undefined || this.#outage.reason !== undefined) throw unusable(this.#outage.reason)
-    if (this.#tail.overdueMs > readyMs) throw unusable('it does not answer to who reads the log')
-    const late = Promise.withResolvers<never>()
-    const timer = setTimeout(() => late.reject(unusable('it does not answer')), readyMs)
+    if (session === undefined || this.#following.current === undefined) throw unusable(backend, this.#outage.reason)
+    if (this.#tail.overdueMs > readyMs) throw unusable(backend, 'it does not answer to who reads the log')
+    const answer = session.query({ name: 'ready', text: 'SELECT pg_is_in_recovery()' }, [], 0)
     try {
-      const answer = session.query({ name: 'ready', text: 'SELECT pg_is_in_recovery()' }, [], 0)
-      const [row] = await Promise.race([answer, late.promise])
-      if (row?.[0] !== 'f') throw unusable('the server has become a standby')
+      const [row] = await inTime(answer, readyMs, () => new Failure('broken', 'it does not answer'))
+      if (row?.[0] !== 'f') throw new Failure('passing', 'the server has become a standby')
+      if (this.#outage.reason === undefined) return
+      await probe(session, readyMs)
+      this.#writer.recover()
     } catch (error) {
-      throw error instanceof HubError ? error : unusable(Failure.of(error).message)
-    } finally {
-      clearTimeout(timer)
+      throw unusable(backend, Failure.of(error).message)
     }
   }
 
@@ -181,6 +190,3 @@ async function connectWriter(location: Location, publishTimeoutMs: number, signa
     throw error
   }
 }
-
-const unusable = (reason = 'there is no connection'): HubError =>
-  new HubError('transport_unavailable', `PostgreSQL cannot be used: ${reason}.`)

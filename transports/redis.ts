@@ -1,3 +1,4 @@
+import type { OpenArchive } from '../src/archive.ts'
 import { HubError } from '../src/errors.ts'
 import type { Update } from '../src/protocol/update.ts'
 import type {
@@ -10,16 +11,21 @@ import type {
   Transport,
   TransportContext,
 } from '../src/transport.ts'
+import { openExplained } from './backend/archive.ts'
+import { Connection } from './backend/connection.ts'
+import { Failure } from './backend/failure.ts'
+import { inTime } from './backend/in-time.ts'
+import { Outage } from './backend/outage.ts'
+import { closed, unreadable, unusable } from './backend/refusals.ts'
+import { RedisArchive } from './redis/archive.ts'
 import { checkServer } from './redis/check-server.ts'
-import { type Client, connect, inTime } from './redis/client.ts'
-import { Connection, closed } from './redis/connection.ts'
-import { Failure } from './redis/failure.ts'
+import type { Client } from './redis/client.ts'
 import { findEnd, findId, findOldest, hasPosition, readPages } from './redis/history.ts'
 import { beginning, isAfter, isPosition, type Keys, keysOf } from './redis/keys.ts'
 import { type Location, readLocation } from './redis/location.ts'
-import { Outage } from './redis/outage.ts'
-import { connectTail, Tail } from './redis/tail.ts'
-import { Writer } from './redis/writer.ts'
+import { openSession, type Session } from './redis/session.ts'
+import { openTailSession, Tail } from './redis/tail.ts'
+import { createWriter, probe } from './redis/writer.ts'
 
 /**
  * `redis://user:password@host:6379/STREAM` (`rediss://` for TLS, `valkey://`): a log that many hubs share, in a stream of Redis 6.2 or later,
@@ -34,7 +40,14 @@ import { Writer } from './redis/writer.ts'
  */
 export const open: OpenTransport = async (url, context) => new RedisTransport(readLocation(url), context)
 
+const backend = { name: 'Redis', scheme: 'redis' }
+
 export const checkUrl = (url: URL): void => void readLocation(url)
+
+export const openArchive: OpenArchive = async (url, options) => {
+  const location = readLocation(url)
+  return await openExplained(backend, () => RedisArchive.open(location, options))
+}
 
 /** How much of the log is delivered as past at most, in bytes: the window of newest entries is bounded in bytes too. */
 const maxBackfillBytes = 64 << 20
@@ -47,9 +60,9 @@ class RedisTransport implements Transport {
   readonly broadcast: Broadcast
   readonly #keys: Keys
   readonly #outage: Outage
-  readonly #commands: Connection
-  readonly #following: Connection
-  readonly #writer: Writer
+  readonly #commands: Connection<Session>
+  readonly #following: Connection<Session>
+  readonly #writer: ReturnType<typeof createWriter>
   readonly #tail: Tail
   readonly #isBounded: boolean
   /** The position of the oldest update; asked for once for all who want to know it at the same time. */
@@ -59,22 +72,22 @@ class RedisTransport implements Transport {
 
   constructor(location: Location, { log, publishTimeoutMs = 5000 }: TransportContext) {
     const keys = keysOf(location.stream)
-    const outage = new Outage(log)
+    const outage = new Outage(backend, log)
     this.#keys = keys
     this.#outage = outage
     this.#commands = new Connection({
       name: 'commands',
       outage,
-      connect: async () => {
-        const client = await connect(location)
-        await checkServer(client, keys, log)
-        return client
-      },
+      connect: signal => openSession(location, signal, client => checkServer(client, keys, log)),
     })
     const { maxLength, replicas } = location
     this.#isBounded = maxLength > 0
-    this.#writer = new Writer({ connection: this.#commands, keys, maxLength, replicas, publishTimeoutMs, outage })
-    this.#following = new Connection({ name: 'tail', outage, connect: () => connectTail(location, keys) })
+    this.#writer = createWriter({ connection: this.#commands, keys, maxLength, replicas, publishTimeoutMs, outage })
+    this.#following = new Connection({
+      name: 'tail',
+      outage,
+      connect: signal => openTailSession(location, keys, signal),
+    })
     this.#tail = new Tail({ connection: this.#following, keys, log })
     this.broadcast = {
       maxBytes: 256 * 1024,
@@ -86,7 +99,7 @@ class RedisTransport implements Transport {
   async start({ backfill }: { backfill: number }, deliver: (entry: LogEntry, live: boolean) => void): Promise<void> {
     this.#started = true
     await Promise.all([
-      this.#commands.client(),
+      this.#commands.session(),
       this.#tail.attach({ entries: backfill, bytes: maxBackfillBytes }, deliver),
     ])
   }
@@ -104,7 +117,7 @@ class RedisTransport implements Transport {
       const position = mark === undefined || from === 'earliest' ? {} : { position: mark }
       return { found: mark !== undefined, ...position, pages: this.#read({ after: mark ?? upTo, upTo }, signal) }
     } catch (error) {
-      throw unreadable(error)
+      throw explain(error)
     }
   }
 
@@ -113,7 +126,7 @@ class RedisTransport implements Transport {
       yield* readPages(() => this.#connected(), this.#keys, range, signal)
     } catch (error) {
       signal.throwIfAborted()
-      throw unreadable(error)
+      throw explain(error)
     }
   }
 
@@ -128,9 +141,9 @@ class RedisTransport implements Transport {
 
   /** While Redis cannot be asked nothing leaves it either. */
   holds(position: string): boolean | Promise<boolean> {
-    const client = this.#commands.current
+    const client = this.#commands.current?.client
     if (!this.#isBounded || client === undefined) return true
-    const late = () => unusable('it does not answer')
+    const late = () => unusable(backend, 'it does not answer')
     this.#oldest ??= inTime(findOldest(client, this.#keys), readyMs, late).finally(() => {
       this.#oldest = undefined
     })
@@ -140,21 +153,21 @@ class RedisTransport implements Transport {
     )
   }
 
-  #connected(): Promise<Client> {
-    return inTime(this.#commands.client(), historyPatienceMs, () =>
-      unreadable(new Failure('broken', this.#outage.reason ?? 'there is no connection')),
-    )
+  async #connected(): Promise<Client> {
+    const late = () => unreadable(this.#outage.reason ?? 'there is no connection')
+    return (await inTime(this.#commands.session(), historyPatienceMs, late)).client
   }
 
   async ready(): Promise<void> {
     if (this.#closing !== undefined) throw closed()
-    const client = this.#commands.current
-    if (client === undefined || this.#following.current === undefined) throw unusable(this.#outage.reason)
-    if (this.#tail.overdueMs > readyMs) throw unusable('it does not send what is appended to the stream')
+    const session = this.#commands.current
+    if (session === undefined || this.#following.current === undefined) throw unusable(backend, this.#outage.reason)
+    if (this.#tail.overdueMs > readyMs) throw unusable(backend, 'it does not send what is appended to the stream')
     try {
-      await this.#writer.probe(client, readyMs)
+      await probe(session.client, this.#keys, readyMs)
+      this.#writer.recover()
     } catch (error) {
-      throw unusable(Failure.of(error).message)
+      throw unusable(backend, Failure.of(error).message)
     }
   }
 
@@ -169,12 +182,5 @@ class RedisTransport implements Transport {
   }
 }
 
-const unusable = (reason = 'there is no connection'): HubError =>
-  new HubError('transport_unavailable', `Redis cannot be used: ${reason}.`)
-
-function unreadable(error: unknown): HubError {
-  if (error instanceof HubError) return error
-  return new HubError('transport_unavailable', 'This hub cannot read its log now. Try again later.', {
-    cause: new Error(Failure.of(error).message),
-  })
-}
+const explain = (error: unknown): HubError =>
+  error instanceof HubError ? error : unreadable(Failure.of(error).message)

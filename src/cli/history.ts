@@ -1,7 +1,8 @@
 import { resolve, sep } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type Archive, openArchive } from '../../transports/index.ts'
+import { openArchive } from '../../transports/index.ts'
+import type { Archive } from '../archive.ts'
 import { parseDsn } from '../config/dsn.ts'
 import { HubError } from '../errors.ts'
 import { writeExport } from './export-file.ts'
@@ -41,7 +42,7 @@ export function historyCommand(streams: Streams = process): Command {
     .option('--export <file>', 'write such lines to a new file; - is standard output')
     .option(
       '--import <file>',
-      'append the updates of such a file to a log that no hub is using, once more if they are there already; - is standard input',
+      'append the updates of such a file to the log, once more if they are there already; no hub may be using a bolt:// log, and those that use another one deliver them; - is standard input',
     )
     .option('--from-line <number>', 'go on with an import that stopped: pass over the lines before it', readLineNumber)
     .action((log: string, options: HistoryOptions) => run(log, options, streams))
@@ -184,16 +185,20 @@ async function importInto(
   { stdout, stderr }: Streams,
 ): Promise<void> {
   const append = archive.append?.bind(archive)
-  if (append === undefined) throw invalid('only a bolt:// log can be imported into; publish to the others')
+  if (append === undefined) throw invalid('this log cannot be imported into; publish to a hub that uses it')
   try {
-    const imported = await importUpdates(source, { append, fromLine, progress: new Progress(stderr) })
+    const { imported, displaced } = await importUpdates(source, { append, fromLine, progress: new Progress(stderr) })
     await writeOut(stdout, [`Imported: ${formatUpdates(imported)}.\n`])
+    if (displaced > 0) await writeOut(stdout, [`${tellDisplaced(displaced)}\n`])
   } catch (error) {
     if (!(error instanceof Interrupted)) throw error
     stderr.write(`\n${error.message}\n`)
     process.exitCode = error.exitCode
   }
 }
+
+const tellDisplaced = (displaced: number): string =>
+  `Another time than in the file: ${formatUpdates(displaced)}. The times of this log do not go back, nor ahead of its clock.`
 
 const invalid = (rule: string, cause?: unknown): HubError =>
   new HubError('configuration_invalid', `${rule}.`, { cause })

@@ -28,8 +28,8 @@ export async function openSource(path: string, stdin: Readable): Promise<Source>
 }
 
 export interface Import {
-  /** Stores all of them or none. */
-  readonly append: (updates: readonly ExportedUpdate[]) => Promise<void>
+  /** Stores all of them or none; gives how many have another time now than theirs. */
+  readonly append: (updates: readonly ExportedUpdate[]) => Promise<number>
   /** Those before it are passed over; the first is 1. */
   readonly fromLine: number
   readonly progress: Progress
@@ -40,17 +40,21 @@ const batchBounds = { updates: 1000, bytes: 4 << 20 }
 
 /**
  * Imports until the end, or until a signal says to stop: what is in by then stays.
- * @returns how many updates were imported
+ * @returns how many updates were imported, and how many of them have another time now than in the file
  * @throws HubError with a sentence on what was wrong, how many went in before it, and how to go on; `Interrupted`
  */
-export async function importUpdates({ stream, size }: Source, { append, fromLine, progress }: Import): Promise<number> {
+export async function importUpdates(
+  { stream, size }: Source,
+  { append, fromLine, progress }: Import,
+): Promise<{ imported: number; displaced: number }> {
   let batch: ExportedUpdate[] = []
   let batchBytes = 0
   let imported = 0
+  let displaced = 0
   let number = 0
   let nextLine = fromLine
   const flush = async (): Promise<void> => {
-    await append(batch).catch(cause => {
+    displaced += await append(batch).catch(cause => {
       if (cause instanceof HubError) throw cause
       const text = `the log cannot be written (is the disk full?): ${cause.message}.`
       throw new HubError('transport_unavailable', text, { cause })
@@ -75,7 +79,7 @@ export async function importUpdates({ stream, size }: Source, { append, fromLine
       progress.report(imported, size, end)
     }
     await flush()
-    return imported
+    return { imported, displaced }
   } catch (cause) {
     const outcome = `Imported before it: ${formatUpdates(imported)}. To go on, import with --from-line ${nextLine}.`
     if (abort.signal.aborted) throw new Interrupted(abort.signal.reason, outcome)

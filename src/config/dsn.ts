@@ -37,7 +37,8 @@ export function parseDsn(text: string): URL {
   if (!(schemes as readonly string[]).includes(scheme.toLowerCase())) {
     throw invalid(`there is no transport "${scheme}".${didYouMean(scheme, schemes)} There are: ${schemes.join(', ')}.`)
   }
-  const url = URL.canParse(text) ? new URL(text) : undefined
+  const single = withOneHost(text)
+  const url = URL.canParse(single) ? new URL(single) : undefined
   if (url === undefined || url.hash !== '') {
     if (scheme.toLowerCase() === 'bolt') {
       throw invalid(
@@ -49,6 +50,32 @@ export function parseDsn(text: string): URL {
     )
   }
   return url
+}
+
+/**
+ * libpq's `postgres://h1:1,h2:2/db` is no URL, since there is but one port in one: the servers become the options `host` and `port`, which mean the
+ * same. Where these are there, they count instead of what is before the path.
+ */
+function withOneHost(text: string): string {
+  const [, start = '', authority, rest = ''] =
+    /^(postgres(?:ql)?:\/\/(?:[^@/?#]*@)?)([^@/?#]*,[^@/?#]*)(.*)$/is.exec(text) ?? []
+  const servers = authority?.split(',').map(server => /^(\[[\da-f:.]+\]|[^:[\]]*)(?::(\d{0,5}))?$/i.exec(server))
+  if (servers === undefined || servers.includes(null)) return text
+  const hosts = servers.map(server => server![1] || 'localhost')
+  const ports = servers.map(server => server![2] || '5432')
+  const hasPorts = servers.some(server => server![2])
+  const [path = '', query = ''] = splitAt(rest, '?')
+  const options = [
+    ...(/(^|&)host=[^&]/.test(query) ? [] : [`host=${hosts.join(',')}`]),
+    ...(!hasPorts || /(^|&)(host|port)=[^&]/.test(query) ? [] : [`port=${ports.join(',')}`]),
+    ...(query === '' ? [] : [query]),
+  ]
+  return `${start}${hosts[0]}${path}?${options.join('&')}`
+}
+
+function splitAt(text: string, mark: string): [string, string] {
+  const at = text.indexOf(mark)
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)]
 }
 
 /** The kinds of option values; each reads one text and throws a sentence. */

@@ -1,30 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { PassThrough, Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { historyCommand } from '../../src/cli/history.ts'
-import type { Update } from '../../src/protocol/update.ts'
 import { LogDirectory } from '../support/bolt.ts'
-
-/** Runs the command as `main.ts` does, without a process of its own. */
-async function run(args: readonly string[], input: string | Uint8Array = ''): Promise<string> {
-  const stdout = new PassThrough()
-  const stderr = new PassThrough()
-  const output = text(stdout)
-  try {
-    await historyCommand({ stdin: Readable.from([input]), stdout, stderr }).parseAsync(args, { from: 'user' })
-  } finally {
-    stdout.end()
-    stderr.end()
-  }
-  assert.equal(await text(stderr), '')
-  return await output
-}
-
-const lines = (output: string): string[] => output.split('\n').slice(0, -1)
-const idsOf = (output: string): string[] => lines(output).map(line => (JSON.parse(line) as Update).id)
+import { idsOf, linesOf, runHistory } from '../support/history.ts'
 
 const updates = [
   { id: 'a', topics: ['https://example.com/books/1', 'other'], data: 'plain' },
@@ -41,7 +20,7 @@ async function createLog(): Promise<LogDirectory> {
 
 test('lists updates, one a line, oldest first', async () => {
   await using directory = await createLog()
-  const rows = lines(await run([directory.file]))
+  const rows = linesOf(await runHistory([directory.file]))
   const times = rows.map(row => Date.parse(row.slice(0, 24)))
   for (const time of times) assert.ok(Math.abs(Date.now() - time) < 600_000, `${time}`)
   assert.deepEqual(
@@ -60,26 +39,26 @@ test('what a publisher sent does nothing to the terminal, and long data is cut',
     await using log = await directory.start()
     await log.publish({ id: 'a\x1b[2J', topics: ['t\u202e'], data: `\x07\u2028${'x'.repeat(100)}` })
   }
-  const [row] = lines(await run([directory.file]))
+  const [row] = linesOf(await runHistory([directory.file]))
   assert.equal(row?.slice(26), `a\\u{1b}[2J  t\\u{202e}  \\u{7}\\u{2028}${'x'.repeat(58)}… (102 characters)`)
 })
 
 test('--json and --export - print every field, and the time', async () => {
   await using directory = await createLog()
-  const output = await run([directory.file, '--json'])
-  const printed = lines(output).map(line => JSON.parse(line))
+  const output = await runHistory([directory.file, '--json'])
+  const printed = linesOf(output).map(line => JSON.parse(line))
   assert.deepEqual(
     printed.map(({ time, ...update }) => update),
     updates.map(update => ({ type: '', retry: 0, private: false, ...update })),
   )
   for (const { time } of printed) assert.equal(new Date(time).toISOString(), time)
-  assert.equal(await run([`bolt://${directory.file}`, '--export', '-']), output)
+  assert.equal(await runHistory([`bolt://${directory.file}`, '--export', '-']), output)
 })
 
 test('--topic: topics and URI Templates, any of several', async () => {
   await using directory = await createLog()
   const ids = async (...topics: string[]) =>
-    idsOf(await run([directory.file, '--json', ...topics.flatMap(topic => ['--topic', topic])]))
+    idsOf(await runHistory([directory.file, '--json', ...topics.flatMap(topic => ['--topic', topic])]))
   assert.deepEqual(await ids('other'), ['a'])
   assert.deepEqual(await ids('https://example.com/books/{id}'), ['a', 'b'])
   assert.deepEqual(await ids('other', 'https://example.com/pens'), ['a', 'c'])
@@ -96,26 +75,26 @@ test('--since and --until: from a time, before a time, or how long ago; --count'
     new Date().toISOString(),
   ]
   const input = times.map((time, i) => JSON.stringify({ id: `id-${i}`, topics: ['t'], time })).join('\n')
-  await run([directory.file, '--import', '-'], input)
-  const ids = async (...args: string[]) => idsOf(await run([directory.file, '--json', ...args]))
+  await runHistory([directory.file, '--import', '-'], input)
+  const ids = async (...args: string[]) => idsOf(await runHistory([directory.file, '--json', ...args]))
   assert.deepEqual(await ids('--since', '2020-01-02T00:00:00Z'), ['id-1', 'id-2', 'id-3'])
   assert.deepEqual(await ids('--since', '2020-01-02', '--until', '2020-01-03'), ['id-1'])
   assert.deepEqual(await ids('--until', '2020-01-01T01:00:00+02:00'), [])
   assert.deepEqual(await ids('--since', '24h'), ['id-3'])
   assert.deepEqual(await ids('--until', '1h30m'), ['id-0', 'id-1', 'id-2'])
-  assert.equal(await run([directory.file, '--count']), '4\n')
-  assert.equal(await run([directory.file, '--count', '--until', '24h']), '3\n')
+  assert.equal(await runHistory([directory.file, '--count']), '4\n')
+  assert.equal(await runHistory([directory.file, '--count', '--until', '24h']), '3\n')
 })
 
 test('an export that is imported gives the same log', async () => {
   await using directory = await createLog()
   const exported = join(directory.path, 'export.ndjson')
   const copy = join(directory.path, 'copy.db')
-  assert.equal(await run([directory.file, '--export', exported]), `Exported to ${exported}: 3 updates.\n`)
+  assert.equal(await runHistory([directory.file, '--export', exported]), `Exported to ${exported}: 3 updates.\n`)
   assert.equal((await stat(exported)).mode & 0o777, 0o600)
-  assert.equal(await run([copy, '--import', exported]), 'Imported: 3 updates.\n')
-  assert.equal(await run([copy, '--json']), await run([directory.file, '--json']))
-  assert.equal(await readFile(exported, 'utf8'), await run([copy, '--json']))
+  assert.equal(await runHistory([copy, '--import', exported]), 'Imported: 3 updates.\n')
+  assert.equal(await runHistory([copy, '--json']), await runHistory([directory.file, '--json']))
+  assert.equal(await readFile(exported, 'utf8'), await runHistory([copy, '--json']))
   await using log = await directory.start()
   assert.deepEqual(await log.ids({ id: 'a' }), ['b', 'c'])
 })
@@ -124,10 +103,10 @@ test('imports follow what is there, in batches, with the time of now where none 
   await using directory = await createLog()
   const before = Date.now()
   const input = Array.from({ length: 2500 }, (_, i) => `{"id":"more-${i}","topics":["t"]}\n\n`).join('')
-  assert.equal(await run([directory.file, '--import', '-'], input), 'Imported: 2,500 updates.\n')
-  const output = await run([directory.file, '--json'])
+  assert.equal(await runHistory([directory.file, '--import', '-'], input), 'Imported: 2,500 updates.\n')
+  const output = await runHistory([directory.file, '--json'])
   assert.deepEqual(idsOf(output), ['a', 'b', 'c', ...Array.from({ length: 2500 }, (_, i) => `more-${i}`)])
-  const { time } = JSON.parse(lines(output).at(-1)!)
+  const { time } = JSON.parse(linesOf(output).at(-1)!)
   assert.ok(Date.parse(time) >= before)
 })
 
@@ -136,9 +115,9 @@ test('--from-line goes on where an import stopped', async () => {
   const input = ['a', '', 'b', 'c']
     .map(id => (id === '' ? '\n' : `${JSON.stringify({ id, topics: ['t'] })}\n`))
     .join('')
-  assert.equal(await run([directory.file, '--import', '-', '--from-line', '4'], input), 'Imported: 1 update.\n')
-  assert.deepEqual(idsOf(await run([directory.file, '--json'])), ['c'])
-  assert.equal(await run([directory.file, '--import', '-', '--from-line', '9'], input), 'Imported: 0 updates.\n')
+  assert.equal(await runHistory([directory.file, '--import', '-', '--from-line', '4'], input), 'Imported: 1 update.\n')
+  assert.deepEqual(idsOf(await runHistory([directory.file, '--json'])), ['c'])
+  assert.equal(await runHistory([directory.file, '--import', '-', '--from-line', '9'], input), 'Imported: 0 updates.\n')
 })
 
 test('what generation 0.x may publish, and a line break that JSON does not escape, survive export and import', async () => {
@@ -152,10 +131,10 @@ test('what generation 0.x may publish, and a line break that JSON does not escap
     await using log = await directory.start()
     await log.publish(odd)
   }
-  const exported = await run([directory.file, '--json'])
+  const exported = await runHistory([directory.file, '--json'])
   const copy = join(directory.path, 'copy.db')
-  assert.equal(await run([copy, '--import', '-'], exported), 'Imported: 1 update.\n')
-  const { id, topics, data } = JSON.parse(await run([copy, '--json']))
+  assert.equal(await runHistory([copy, '--import', '-'], exported), 'Imported: 1 update.\n')
+  const { id, topics, data } = JSON.parse(await runHistory([copy, '--json']))
   assert.deepEqual({ id, topics, data }, odd)
 })
 
@@ -163,7 +142,7 @@ test('an export does not replace a file, nor one that is being written', async (
   await using directory = await createLog()
   const exported = join(directory.path, 'e')
   await writeFile(`${exported}.part`, 'mine')
-  await assert.rejects(run([directory.file, '--export', exported]), {
+  await assert.rejects(runHistory([directory.file, '--export', exported]), {
     code: 'configuration_invalid',
     message: /^--export: .*e\.part exists: another export writes it/,
   })
@@ -192,7 +171,7 @@ test('a line that is no update stops an import, which says where and what', asyn
   ] as const) {
     await using directory = await LogDirectory.create()
     await assert.rejects(
-      run(
+      runHistory(
         [directory.file, '--import', '-'],
         Buffer.concat([`${good}\n`, bad, `\n${good}\n`].map(part => Buffer.from(part))),
       ),
@@ -206,7 +185,7 @@ test('a line that is no update stops an import, which says where and what', asyn
         return true
       },
     )
-    assert.equal(await run([directory.file, '--count']), '1\n')
+    assert.equal(await runHistory([directory.file, '--count']), '1\n')
   }
 })
 
@@ -214,8 +193,8 @@ test('a log that a hub is using can be read, and not be imported into', async ()
   await using directory = await createLog()
   await using log = await directory.start()
   await log.publish({ id: 'd' })
-  assert.deepEqual(idsOf(await run([directory.file, '--json'])), ['a', 'b', 'c', 'd'])
-  await assert.rejects(run([directory.file, '--import', '-'], '{"id":"e","topics":["t"]}'), {
+  assert.deepEqual(idsOf(await runHistory([directory.file, '--json'])), ['a', 'b', 'c', 'd'])
+  await assert.rejects(runHistory([directory.file, '--import', '-'], '{"id":"e","topics":["t"]}'), {
     code: 'transport_unavailable',
     message: /updates\.db is in use: another process writes it/,
   })
@@ -240,7 +219,7 @@ test('what cannot be done is said', async () => {
     [['nonsense://x'], /there is no transport "nonsense"/],
     [[`bolt://${directory.file}?bucket_name=b`], /has no bucket "b"/],
   ] as const) {
-    await assert.rejects(run(args), { code: 'configuration_invalid', message }, args.join(' '))
+    await assert.rejects(runHistory(args), { code: 'configuration_invalid', message }, args.join(' '))
   }
   assert.equal(await readFile(taken, 'utf8'), 'mine')
 })

@@ -27,7 +27,14 @@ describe('parseDsn', () => {
     assert.equal(parseDsn('bolt:///var/lib/mercure/updates.db?size=10').pathname, '/var/lib/mercure/updates.db')
   })
 
+  test('of several servers of PostgreSQL', () => {
+    const { href } = parseDsn('postgres://u:p@a:1,b:2/db?sslmode=require')
+    assert.equal(href, 'postgres://u:p@a/db?host=a,b&port=1,2&sslmode=require')
+  })
+
   const refused: readonly [text: string, sentence: RegExp][] = [
+    ['postgres://u:hunter2@a:x,b:2/db', /cannot be read.*percent-encode/],
+    ['redis://u:hunter2@a:1,b:2/stream', /cannot be read.*percent-encode/],
     ['', /is not a URL/],
     ['updates.db', /is not a URL.* Did you mean "bolt:\/\/updates\.db"\?/],
     ['./data/updates.db', /Did you mean "bolt:\/\/\.\/data\/updates\.db"\?/],

@@ -50,7 +50,9 @@ export async function startRelay(target: { host?: string; port: number }): Promi
     refuses: false,
     cut() {
       for (const { client, backend } of pairs) {
-        client.resetAndDestroy()
+        // One that is closing already cannot be reset: Node would keep it for ever, and never end.
+        if (client.writableEnded) client.destroy()
+        else client.resetAndDestroy()
         backend.destroy()
       }
     },

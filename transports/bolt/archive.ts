@@ -1,35 +1,26 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Archive, ArchivedUpdate } from '../../src/archive.ts'
 import { HubError } from '../../src/errors.ts'
 import { encodeEvent } from '../../src/protocol/event-stream.ts'
-import type { Update } from '../../src/protocol/update.ts'
 import { encodeEntry } from './entry.ts'
 import { isDamage } from './failure.ts'
 import type { LogFile, NumberedEntry } from './file.ts'
 
 const pageBounds = { entries: 1000, bytes: 1 << 20 }
 
-interface ArchivedUpdate {
-  readonly update: Update
-  readonly timeMs?: number | undefined
-}
-
 /** A log's file to look through. A hub may be writing it: what leaves the log meanwhile is passed over. */
-export class BoltArchive {
+export class BoltArchive implements Archive {
   readonly #file: LogFile
 
   constructor(file: LogFile) {
     this.#file = file
   }
 
-  /** How many updates there are. */
   get size(): number {
     return this.#file.last - this.#file.first + 1
   }
 
-  /**
-   * All updates there are at the time of the call, oldest first.
-   * @throws HubError `transport_unavailable` at the end, when some could not be read
-   */
+  /** @throws HubError `transport_unavailable` at the end, when some could not be read */
   async *read(): AsyncGenerator<readonly ArchivedUpdate[]> {
     const upTo = this.#file.last
     let lost = 0
@@ -72,14 +63,14 @@ export class BoltArchive {
     return { entries, end }
   }
 
-  /** Stores updates in this order; those without a time get that of now. One call at a time. */
-  async append(updates: readonly ArchivedUpdate[]): Promise<void> {
+  async append(updates: readonly ArchivedUpdate[]): Promise<number> {
     const now = Date.now()
     const entries = updates.map(({ update, timeMs = now }) => ({
       update,
       bytes: encodeEntry(update, encodeEvent(update), timeMs),
     }))
     await this.#file.commit(entries, [])
+    return 0
   }
 
   close(): Promise<void> {

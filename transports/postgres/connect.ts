@@ -2,7 +2,8 @@ import { Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import type { Client, ClientConfig } from 'pg'
 import { HubError } from '../../src/errors.ts'
-import { Failure } from './failure.ts'
+import { Failure } from '../backend/failure.ts'
+import { interpret } from './failure.ts'
 import type { Address, Location } from './location.ts'
 import { Session } from './session.ts'
 import { tablesOf } from './tables.ts'
@@ -23,18 +24,25 @@ const settings = `
 
 const oldestVersion = 13
 
-/** Connects to the first server that can be written; gives up when aborted. @throws Failure, HubError `configuration_invalid` */
-export async function connect(location: Location, signal: AbortSignal): Promise<Session> {
+/**
+ * Connects to the first server that can be written, or, with `standby`, to the first one at all; gives up when aborted.
+ * @throws Failure, HubError `configuration_invalid`
+ */
+export async function connect(
+  location: Location,
+  signal: AbortSignal,
+  { standby = false }: { standby?: boolean } = {},
+): Promise<Session> {
   const { Client } = await load()
   const attempts = await tlsAttempts(location.tls)
   const failures: Failure[] = []
   for (const address of location.isShuffled ? shuffled(location.addresses) : location.addresses) {
     for (const tls of attempts) {
       try {
-        return await open(Client, location, address, tls, signal)
+        return await open(Client, location, address, { tls, standby }, signal)
       } catch (error) {
         if (error instanceof HubError || signal.aborted) throw error
-        const failure = Failure.of(error)
+        const failure = interpret(error)
         failures.push(failure)
         if (!isAboutTls(failure)) break
       }
@@ -52,7 +60,7 @@ async function open(
   create: new (config: ClientConfig) => Client,
   location: Location,
   { host, port }: Address,
-  tls: ConnectionOptions | false,
+  { tls, standby }: { tls: ConnectionOptions | false; standby: boolean },
   signal: AbortSignal,
 ): Promise<Session> {
   const { user, password, database, connectTimeoutMs, keepAliveMs, settings: options } = location
@@ -84,7 +92,7 @@ async function open(
     await client.connect()
     await client.query(settings)
     const facts = await readFacts(client)
-    if (facts.isReadOnly) throw new Failure('passing', 'the server is a standby, or takes no writes')
+    if (facts.isReadOnly && !standby) throw new Failure('passing', 'the server is a standby, or takes no writes')
     check(facts)
     const schema = location.schema ?? facts.schema
     if (schema === null) {

@@ -2,10 +2,13 @@ import { publishFunction } from './publish-function.ts'
 import { identifier, literal, type Tables } from './tables.ts'
 
 /** The version of what `define` makes. A change of it is a new version, with a step in `migrations`. */
-export const version = 1
+export const version = 2
 
 /** What leads from each older version to the next one: `migrations[1]` from 1 to 2. */
-export const migrations: Readonly<Record<number, (tables: Tables) => string>> = {}
+export const migrations: Readonly<Record<number, (tables: Tables) => string>> = {
+  // Updates of another log come with their times.
+  1: tables => appendFunction(tables),
+}
 
 /** What names an advisory lock: two numbers, of which the second is the table, so that each log of a database has its own. */
 const lock = (purpose: keyof typeof purposes, { updates }: Tables): string =>
@@ -75,14 +78,14 @@ const readLast = ({ numbers, updates }: Tables): string =>
  * The rest of a statement that stores what \`source\` gives, named s, which has a column \`place\` for the order. Then \`added\` is how many,
  * \`last\` the number of the last one, and \`flags\` has a 1 for each whose id was used before, and a 0 for each other.
  */
-const store = ({ updates, numbers, channel }: Tables, source: string, exact: string): string => `
+const store = ({ updates, numbers, channel }: Tables, source: string, { time, exact }: Parts): string => `
   stored AS (
     INSERT INTO ${updates} (number, id, topics, data, type, retry, private, reused, created_at, exact)
     SELECT last + row_number() OVER (ORDER BY s.place), s.id, s.topics, s.data, s.type, s.retry, s.private,
       row_number() OVER (PARTITION BY s.id ORDER BY s.place) > 1
         OR (SELECT true FROM ${updates} AS older
           WHERE hashtextextended(older.id, 0) = hashtextextended(s.id, 0) AND older.id = s.id LIMIT 1) IS NOT NULL,
-      clock_timestamp(), ${exact}
+      ${time}, ${exact}
     FROM ${source}
     RETURNING number, reused
   )
@@ -93,12 +96,18 @@ const store = ({ updates, numbers, channel }: Tables, source: string, exact: str
     PERFORM pg_notify(${channel}, 'u' || last);
   END IF;`
 
+/** Expressions for columns. */
+interface Parts {
+  readonly time: string
+  readonly exact: string
+}
+
 /**
  * Stores the hub's updates, and sends messages, which are heard before the updates are read. Gives the number before that of the first update,
  * a space, and the flags.
  */
 const appendFunction = (tables: Tables): string => `
-CREATE FUNCTION ${tables.append}(updates json, messages text[]) RETURNS text LANGUAGE plpgsql ${setting} AS $function$
+CREATE OR REPLACE FUNCTION ${tables.append}(updates json, messages text[]) RETURNS text LANGUAGE plpgsql ${setting} AS $function$
 #variable_conflict use_column
 DECLARE
   message text;
@@ -114,9 +123,9 @@ BEGIN
   ${readLast(tables)}
   WITH ${store(
     tables,
-    `ROWS FROM (json_to_recordset(updates) AS (id text, topics text[], data text, type text, retry bigint, private boolean, exact bytea))
-      WITH ORDINALITY AS s(id, topics, data, type, retry, private, exact, place)`,
-    's.exact',
+    `ROWS FROM (json_to_recordset(updates) AS (id text, topics text[], data text, type text, retry bigint, private boolean, exact bytea,
+      created_at timestamptz)) WITH ORDINALITY AS s(id, topics, data, type, retry, private, exact, created_at, place)`,
+    { time: 'coalesce(s.created_at, clock_timestamp())', exact: 's.exact' },
   ).trimStart()}
   RETURN last - added || ' ' || flags;
 END $function$;`
@@ -135,7 +144,7 @@ BEGIN
   WITH taken AS (
     DELETE FROM ${tables.inbox} WHERE number IN (SELECT number FROM ${tables.inbox} ORDER BY number LIMIT most)
     RETURNING number AS place, id, topics, data, type, retry, private
-  ), ${store(tables, 'taken AS s', 'NULL').trimStart()}
+  ), ${store(tables, 'taken AS s', { time: 'clock_timestamp()', exact: 'NULL' }).trimStart()}
   RETURN added;
 END $function$;`
 

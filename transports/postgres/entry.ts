@@ -25,16 +25,17 @@ export function decodeRow(row: Row): NumberedUpdate {
     number: Number(number),
     update: { ...texts, retry: Number(retry), private: isPrivate === 't' },
     reused: reused === 't',
-    timeMs: Number(time) * 1000,
+    timeMs: Math.round(Number(time) * 1000),
   }
 }
 
 type Texts = Pick<Update, 'id' | 'topics' | 'data' | 'type'>
 
-/** An update as the function for appending takes it: its columns by name, as JSON. */
-export function encodeUpdate({ id, topics, data, type, retry, private: isPrivate }: Update): string {
+/** An update as the function for appending takes it: its columns by name, as JSON. `timeMs`: when it got its place elsewhere; absent: it gets it now. */
+export function encodeUpdate({ id, topics, data, type, retry, private: isPrivate }: Update, timeMs?: number): string {
+  const created_at = timeMs === undefined ? undefined : new Date(timeMs).toISOString()
   if (isText(data) && isText(id) && isText(type) && topics.every(isText)) {
-    return JSON.stringify({ id, topics, data, type, retry, private: isPrivate })
+    return JSON.stringify({ id, topics, data, type, retry, private: isPrivate, created_at })
   }
   return JSON.stringify({
     ...{
@@ -44,6 +45,7 @@ export function encodeUpdate({ id, topics, data, type, retry, private: isPrivate
       type: toText(type),
       retry,
       private: isPrivate,
+      created_at,
     },
     exact: `\\x${Buffer.from(JSON.stringify({ id, topics, data, type })).toString('hex')}`,
   })

@@ -1,5 +1,5 @@
-import { HubError } from '../../src/errors.ts'
 import type { HistoryPage } from '../../src/transport.ts'
+import { overtaken } from '../backend/refusals.ts'
 import { columns, decodeRow, type NumberedUpdate, toText } from './entry.ts'
 import { positionOf, type Timeline } from './position.ts'
 import type { Session, Statement } from './session.ts'
@@ -159,9 +159,3 @@ async function findPartEnd(session: Session, { after, upTo }: { after: number; u
     SELECT number FROM ${session.tables.updates} WHERE number > $1 AND number <= $2 ORDER BY number LIMIT ${updatesPerPart}) AS part`
   return (await readNumber(session, { name: 'part', text }, [after, upTo])) ?? upTo
 }
-
-const overtaken = (): HubError =>
-  new HubError(
-    'transport_unavailable',
-    'Updates left the log before a slow reader came to them: it is too small for that.',
-  )

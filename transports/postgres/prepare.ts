@@ -1,6 +1,6 @@
 import { HubError, quote } from '../../src/errors.ts'
+import { Failure } from '../backend/failure.ts'
 import { define, defineSchema, migrations, version } from './definition.ts'
-import { Failure } from './failure.ts'
 import type { Session } from './session.ts'
 import { identifier, literal, type Tables } from './tables.ts'
 
@@ -45,7 +45,7 @@ async function makeCurrent(session: Session): Promise<void> {
 }
 
 /** The version of the tables; `undefined`: there are none. @throws HubError for one that is newer than this hub */
-async function readVersion(session: Session): Promise<number | undefined> {
+export async function readVersion(session: Session): Promise<number | undefined> {
   const { tables } = session
   const [row] = await session.query({ text: `SELECT to_regclass(${literal(tables.log)})` }, [], answerMs)
   if (row?.[0] == null) return undefined

@@ -1,6 +1,6 @@
 import type { TransportLog } from '../../src/transport.ts'
+import { Failure } from '../backend/failure.ts'
 import type { LogBounds } from './bounds.ts'
-import { Failure } from './failure.ts'
 import type { Use } from './history.ts'
 
 export interface RetentionOptions {

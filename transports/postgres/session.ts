@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Client } from 'pg'
-import { Failure } from './failure.ts'
+import type * as backend from '../backend/connection.ts'
+import { Failure } from '../backend/failure.ts'
+import { interpret } from './failure.ts'
 import type { Tables } from './tables.ts'
 
 /** A statement; one with a name is prepared once for a session. */
@@ -16,13 +18,9 @@ export interface Notification {
   readonly payload: string
 }
 
-/**
- * A connection to a server that can be written. It never connects again and never sends a statement twice: whoever uses it knows what became of
- * a statement, and asks for another session when this one has ended.
- */
-export class Session {
+/** A connection to a server, with the tables of the log in it. */
+export class Session implements backend.Session {
   readonly tables: Tables
-  /** Resolves when it has ended, for whatever reason. */
   readonly ended: Promise<void>
   readonly #client: Client
   readonly #socket: Socket
@@ -37,6 +35,10 @@ export class Session {
     client.once('end', resolve)
     client.on('error', () => this.kill())
     if (socket.destroyed) resolve()
+  }
+
+  get isOver(): boolean {
+    return this.#socket.destroyed
   }
 
   onNotification(listener: (payload: string) => void): void {
@@ -54,7 +56,7 @@ export class Session {
   }
 
   async #query(statement: Statement, values: readonly unknown[], timeoutMs: number): Promise<readonly Row[]> {
-    if (this.#socket.destroyed) throw new Failure('passing', 'the connection was closed')
+    if (this.isOver) throw new Failure('passing', 'the connection was closed')
     let isLate = false
     const timer =
       timeoutMs === 0
@@ -67,13 +69,13 @@ export class Session {
       const { rows } = await this.#client.query<string[]>({ ...statement, values: [...values], rowMode: 'array' })
       return rows
     } catch (error) {
-      throw isLate ? new Failure('broken', `the server has not answered for ${timeoutMs / 1000} s`) : Failure.of(error)
+      throw isLate ? new Failure('broken', `the server has not answered for ${timeoutMs / 1000} s`) : interpret(error)
     } finally {
       clearTimeout(timer)
     }
   }
 
-  /** Ends it with a word to the server, after what is under way. */
+  /** Waits for what was asked before. */
   async end(): Promise<void> {
     await this.#turn
     this.#client.end().catch(() => {})
@@ -82,7 +84,6 @@ export class Session {
     clearTimeout(timer)
   }
 
-  /** Ends it at once. */
   kill(): void {
     this.#socket.destroy()
   }

@@ -1,14 +1,14 @@
 import type { LogEntry, TransportLog } from '../../src/transport.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from '../backend/connection.ts'
+import { Failure } from '../backend/failure.ts'
 import type { NumberedUpdate } from './entry.ts'
-import { Failure } from './failure.ts'
 import { type Bounds, readNewest, readUpdates } from './history.ts'
 import { positionOf, type Timeline } from './position.ts'
 import type { Session } from './session.ts'
 import { identifier } from './tables.ts'
 
 export interface TailOptions {
-  readonly connection: Connection
+  readonly connection: Connection<Session>
   readonly timeline: Timeline
   /** Called with every update that is delivered, before it is. */
   readonly delivering: (entry: NumberedUpdate) => void
@@ -45,6 +45,9 @@ export class Tail {
   #inbox = false
   #bell = Promise.withResolvers<void>()
   #silences = 0
+  /** When the last notification came, and when this hub stored or sent the first thing since then. */
+  #heardAtMs = 0
+  #owedSinceMs: number | undefined
   #answeredAtMs = 0
   #closed = false
   #following: Promise<void> | undefined
@@ -98,6 +101,11 @@ export class Tail {
     for (const entry of stored) this.#deliverLive(entry)
   }
 
+  /** What this hub began to store or to send then is stored or sent: a notification of it has come, or is to come. */
+  expectNotification(sinceMs: number): void {
+    if (this.#heardAtMs < sinceMs) this.#owedSinceMs ??= sinceMs
+  }
+
   async close(): Promise<void> {
     this.#closed = true
     this.#bell.resolve()
@@ -112,6 +120,7 @@ export class Tail {
     session.onNotification(payload => this.#hear(payload))
     void session.ended.then(() => this.#bell.resolve())
     this.#heard = 0
+    this.#owedSinceMs = undefined
     await session.query({ text: `LISTEN ${identifier(this.#channel)}` }, [], answerMs)
     this.#answeredAtMs = performance.now()
     // What was published in SQL while no hub was there.
@@ -119,6 +128,9 @@ export class Tail {
   }
 
   #hear(payload: string): void {
+    this.#heardAtMs = performance.now()
+    this.#owedSinceMs = undefined
+    this.#silences = 0
     const kind = payload[0]
     if (kind === told) {
       this.#receive(Buffer.from(payload.slice(1), 'base64'))
@@ -127,7 +139,6 @@ export class Tail {
     if (kind === appended) {
       const number = Number(payload.slice(1))
       this.#heard = Math.max(this.#heard, number)
-      this.#silences = 0
     } else if (kind === published) this.#inbox = true
     else return
     this.#bell.resolve()
@@ -172,7 +183,9 @@ export class Tail {
     clearTimeout(timer)
     if (this.#closed || this.#inbox || this.#heard > this.#number!) return
     await this.#check(session)
-    if (this.#heard > this.#number! && ++this.#silences === suspiciousSilences) this.#tellSilence()
+    const isOwed = this.#owedSinceMs !== undefined && performance.now() - this.#owedSinceMs > restMs
+    this.#owedSinceMs = undefined
+    if ((isOwed || this.#heard > this.#number!) && ++this.#silences === suspiciousSilences) this.#tellSilence()
   }
 
   async #take(session: Session): Promise<number> {
@@ -183,15 +196,15 @@ export class Tail {
     return taken
   }
 
-  /** Delivers the next updates. */
+  /** Delivers the next updates: of those that are stored already and were not heard of, messages that come before them are not heard yet either. */
   async #read(session: Session): Promise<void> {
-    const range = { after: this.#number!, upTo: Number.MAX_SAFE_INTEGER }
+    const range = { after: this.#number!, upTo: this.#heard }
     const page = await readUpdates(session, range, pageBounds)
     this.#answeredAtMs = performance.now()
     // Some of it may have been offered meanwhile.
     for (const entry of page) if (entry.number > this.#number!) this.#deliverLive(entry)
     // Of a number that is not there any more, nothing more comes.
-    if (page.length === 0) this.#number = Math.max(this.#number!, this.#heard)
+    if (page.length === 0) this.#number = Math.max(this.#number!, range.upTo)
   }
 
   #deliverLive(entry: NumberedUpdate): void {

@@ -1,7 +1,7 @@
 import { HubError, quote } from '../../src/errors.ts'
 import type { TransportLog } from '../../src/transport.ts'
 import { answered, type Client } from './client.ts'
-import { Failure } from './failure.ts'
+import { interpret } from './failure.ts'
 import type { Keys } from './keys.ts'
 import { append, inspectTypes, run } from './scripts.ts'
 
@@ -54,12 +54,13 @@ async function readFacts(client: Client): Promise<string> {
   try {
     return await answered(client, client.info(), answerMs)
   } catch (error) {
-    if (Failure.of(error).meaning === 'misconfigured') return ''
+    if (interpret(error).meaning === 'misconfigured') return ''
     throw error
   }
 }
 
-async function checkTypes(client: Client, keys: Keys): Promise<void> {
+/** @throws Failure; HubError `configuration_invalid` for a key that holds something else */
+export async function checkTypes(client: Client, keys: Keys): Promise<void> {
   const types = (await answered(client, run(client, inspectTypes, keys, []), answerMs)) as string[]
   for (const [i, name] of inspectTypes.keys.entries()) {
     const type = types[i]

@@ -1,6 +1,9 @@
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { HubError } from '../../src/errors.ts'
-import { Failure } from './failure.ts'
+import { Failure } from '../backend/failure.ts'
+import { inTime } from '../backend/in-time.ts'
+import { answersPlainly, speaksTls } from '../backend/probe.ts'
+import { interpret, noTls, onlyTls } from './failure.ts'
 import type { Location } from './location.ts'
 
 /** A connection to a server, or the connections to a cluster. */
@@ -10,19 +13,22 @@ const connectMs = 10_000
 
 /**
  * Connects once. The client neither connects again nor sends a command twice: whoever uses it knows what became of a command, and
- * asks for another client when this one has ended.
+ * asks for another client when this one has ended. Gives up when aborted.
  * @throws Failure
  */
-export async function connect(location: Location): Promise<Client> {
+export async function connect(location: Location, signal?: AbortSignal): Promise<Client> {
   const client = await create(location)
+  const ended = Promise.withResolvers<never>()
+  const giveUp = () => ended.reject(new Failure('broken', 'the hub is shutting down'))
   let reported: unknown
   client.on('error', error => {
     reported = error
   })
   try {
-    const ended = Promise.withResolvers<never>()
     // A cluster that is not whole ends so, and leaves `connect` without an answer.
     client.once('end', () => ended.reject(new Failure('broken', 'it cannot be used now')))
+    signal?.addEventListener('abort', giveUp)
+    if (signal?.aborted) giveUp()
     const late = () => new Failure('broken', `no connection within ${connectMs / 1000} s`)
     await inTime(Promise.race([client.connect(), ended.promise]), connectMs, late)
     // The library would go on in database 0.
@@ -30,9 +36,22 @@ export async function connect(location: Location): Promise<Client> {
     return client
   } catch (error) {
     client.disconnect()
-    throw Failure.of(error instanceof Error && error.name === 'ReplyError' ? error : (reported ?? error))
+    const failure = interpret(error instanceof Error && error.name === 'ReplyError' ? error : (reported ?? error))
+    throw (signal?.aborted ? undefined : await findMismatch(location, failure)) ?? failure
+  } finally {
+    signal?.removeEventListener('abort', giveUp)
   }
 }
+
+/** Where one side speaks TLS and the other does not, both wait, or the connection is cut: that is all that is seen of it. */
+async function findMismatch({ addresses, tls }: Location, { meaning, code }: Failure): Promise<Failure | undefined> {
+  if (meaning !== 'broken' || noServer.has(code ?? '')) return undefined
+  const address = addresses[0]!
+  if (tls) return (await answersPlainly(address, 'PING\r\n', /^[+-]/)) ? noTls() : undefined
+  return (await speaksTls(address)) ? onlyTls() : undefined
+}
+
+const noServer = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 
 async function create(location: Location): Promise<Client> {
   const { Redis, Cluster } = await load()
@@ -98,23 +117,13 @@ async function load(): Promise<Pick<typeof import('ioredis'), 'Redis' | 'Cluster
  * What the server answers. One that does not is given up, and the client with it.
  * @throws Failure
  */
-export function answered<Answer>(client: Client, answer: Promise<Answer>, timeoutMs: number): Promise<Answer> {
-  return inTime(answer, timeoutMs, () => {
-    client.disconnect()
-    return new Failure('broken', `it has not answered for ${timeoutMs / 1000} s`)
-  })
-}
-
-/** 0: however long it takes. @throws Failure; what `late` gives when the time is over */
-export async function inTime<Answer>(answer: Promise<Answer>, timeoutMs: number, late: () => Error): Promise<Answer> {
-  const over = Promise.withResolvers<never>()
-  const timer = timeoutMs === 0 ? undefined : setTimeout(() => over.reject(late()), timeoutMs)
+export async function answered<Answer>(client: Client, answer: Promise<Answer>, timeoutMs: number): Promise<Answer> {
   try {
-    return await Promise.race([answer, over.promise])
+    return await inTime(answer, timeoutMs, () => {
+      client.disconnect()
+      return new Failure('broken', `it has not answered for ${timeoutMs / 1000} s`)
+    })
   } catch (error) {
-    throw error instanceof HubError ? error : Failure.of(error)
-  } finally {
-    clearTimeout(timer)
-    answer.catch(() => {})
+    throw interpret(error)
   }
 }

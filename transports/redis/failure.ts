@@ -1,34 +1,13 @@
-/**
- * What a failure means for what was asked:
- * - `misconfigured`: it fails until an operator mends the configuration or the rights;
- * - `passing`: the server answered that it cannot do that now, or was not asked; nothing was done;
- * - `refused`: it answered that it does not do that; nothing was done;
- * - `broken`: no answer came; it may have been done.
- */
-export type Meaning = 'misconfigured' | 'passing' | 'refused' | 'broken'
+import { Failure, type TlsAdvice, tlsFailure } from '../backend/failure.ts'
 
-/** An error of Redis or of the way to it. The message is for operators: a clause, without secrets (the library's errors hold commands). */
-export class Failure extends Error {
-  override readonly name = 'Failure'
-  readonly meaning: Meaning
-
-  constructor(meaning: Meaning, message: string) {
-    super(message)
-    this.meaning = meaning
-  }
-
-  static of(error: unknown): Failure {
-    if (error instanceof Failure) return error
-    if (!(error instanceof Error)) return new Failure('broken', String(error))
-    const { lastNodeError, code } = error as Error & { lastNodeError?: unknown; code?: unknown }
-    if (lastNodeError instanceof Error) return Failure.of(lastNodeError)
-    if (error.name === 'ReplyError') return ofReply(error.message)
-    if (typeof code === 'string' && code in tlsAdvice) {
-      return new Failure('misconfigured', `no TLS connection (${code}): ${tlsAdvice[code]}`)
-    }
-    if (/enableOfflineQueue/.test(error.message)) return new Failure('passing', 'there is no connection')
-    return new Failure('broken', error.message === '' ? String(code) : error.message)
-  }
+/** What an error of Redis, or of the way to it, means. The library's errors hold commands: of those nothing is told. */
+export function interpret(error: unknown): Failure {
+  if (!(error instanceof Error) || error instanceof Failure) return Failure.of(error)
+  const { lastNodeError, code } = error as Error & { lastNodeError?: unknown; code?: unknown }
+  if (lastNodeError instanceof Error) return interpret(lastNodeError)
+  if (error.name === 'ReplyError') return ofReply(error.message)
+  if (/enableOfflineQueue/.test(error.message)) return new Failure('passing', 'there is no connection')
+  return tlsFailure(code, tlsAdvice) ?? Failure.of(error)
 }
 
 /** The word by which Redis names an error; within a script's it stands somewhere. */
@@ -69,18 +48,12 @@ function ofReply(message: string): Failure {
 /** An unknown command is shown with what it was given: a password, where that command is AUTH. */
 const withoutArguments = (message: string): string => message.replace(/,? with args.*/s, '')
 
-const untrusted =
-  'its certificate is signed by nobody known here; name the file of the authority in the variable NODE_EXTRA_CA_CERTS'
-const plain = 'the server does not speak TLS there; leave out tls=1 and the second "s" of rediss://'
+const leaveOutTls = 'leave out tls=1 and the second "s" of rediss://'
 
-const tlsAdvice: Readonly<Record<string, string>> = {
-  DEPTH_ZERO_SELF_SIGNED_CERT: untrusted,
-  SELF_SIGNED_CERT_IN_CHAIN: untrusted,
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: untrusted,
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: untrusted,
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host',
-  EPROTO: plain,
-  ERR_SSL_WRONG_VERSION_NUMBER: plain,
-  ERR_SSL_PACKET_LENGTH_TOO_LONG: plain,
+const tlsAdvice: TlsAdvice = {
+  authority: 'name the file of the authority in the variable NODE_EXTRA_CA_CERTS',
+  plain: leaveOutTls,
 }
+
+export const noTls = (): Failure => new Failure('misconfigured', `the server does not speak TLS there; ${leaveOutTls}`)
+export const onlyTls = (): Failure => new Failure('misconfigured', 'the server speaks TLS there; write rediss://')

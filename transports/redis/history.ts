@@ -1,5 +1,5 @@
-import { HubError } from '../../src/errors.ts'
 import type { HistoryPage, LogEntry } from '../../src/transport.ts'
+import { overtaken } from '../backend/refusals.ts'
 import { answered, type Client } from './client.ts'
 import { decodeEntry, type NumberedEntry, type StreamEntry } from './entry.ts'
 import { beginning, isAfter, type Keys } from './keys.ts'
@@ -42,6 +42,8 @@ export interface HistoryRange {
   readonly after: string
   /** The position of the last one. */
   readonly upTo: string
+  /** What leaves the log before it is read is passed over. */
+  readonly mayMiss?: boolean
 }
 
 /**
@@ -51,7 +53,7 @@ export interface HistoryRange {
 export async function* readPages(
   connected: () => Promise<Client>,
   keys: Keys,
-  { after, upTo }: HistoryRange,
+  { after, upTo, mayMiss = false }: HistoryRange,
   signal: AbortSignal,
 ): AsyncGenerator<HistoryPage> {
   let end = after
@@ -65,7 +67,7 @@ export async function* readPages(
     const last = heads[count - 1]!.position
     heads = heads.slice(count)
     const [entries, oldest] = await Promise.all([readEntries(client, keys, end, last), findOldest(client, keys)])
-    if (end !== beginning && (oldest === undefined || isAfter(oldest, end))) throw overtaken()
+    if (!mayMiss && end !== beginning && (oldest === undefined || isAfter(oldest, end))) throw overtaken()
     end = last
     yield { entries: entries.map(toLogEntry), end }
   }
@@ -123,9 +125,3 @@ async function readRange(client: Client, keys: Keys, from: string, to: string): 
 }
 
 const toLogEntry = ({ number: _, ...entry }: NumberedEntry): LogEntry => entry
-
-const overtaken = (): HubError =>
-  new HubError(
-    'transport_unavailable',
-    'Updates left the log before a slow reader came to them: it is too small for that.',
-  )

@@ -33,6 +33,9 @@ export function isAfter(position: string, other: string): boolean {
   return ms === otherMs ? number > otherNumber : ms > otherMs
 }
 
+/** When what is at a position was stored, in milliseconds since 1970. */
+export const timeOf = (position: string): number => partsOf(position)[0]
+
 export const isPosition = (text: string): boolean => /^\d{1,16}-\d{1,16}$/.test(text)
 
 function partsOf(position: string): [ms: number, number: number] {

@@ -26,13 +26,18 @@ local function mark(position)
   return string.char(48 + #ms) .. ms .. string.char(48 + #number) .. number
 end`
 
-/**
- * Stores a group: `maxLength, messageAgeMs, updates, messages`, then each message, then for each update its size in bytes, how many texts its
- * fields are, and these, the id first. With no update and no message it changes nothing, and fails where storing would.
- */
-export const append = script(
-  ['log', 'heads', 'ids', 'count', 'messages'],
-  `${markFunction}
+/** What differs between the ways to store a group, in Lua. */
+interface Storing {
+  /** What is done before the first update. */
+  readonly prologue?: string
+  /** The position of an update, or `'*'` for the next one there is. */
+  readonly place: string
+  /** How many arguments an update has behind its texts, for `place`. They begin at `last + 1`. */
+  readonly ownArguments?: number
+  readonly result: string
+}
+
+const storing = ({ prologue = '', place, ownArguments = 0, result }: Storing): string => `${markFunction}
 local log, heads, ids, count, messages = unpack(KEYS)
 local maxLength, at = tonumber(ARGV[1]), 5
 
@@ -42,19 +47,19 @@ for _ = 1, tonumber(ARGV[4]) do
   redis.call('XADD', messages, 'MINID', '~', oldest, '*', 'm', ARGV[at])
   at = at + 1
 end
-
+${prologue}
 local number = redis.call('INCRBY', count, ARGV[3]) - ARGV[3]
 for _ = 1, tonumber(ARGV[3]) do
   local bytes, first, last = ARGV[at], at + 2, at + 1 + ARGV[at + 1]
   local id = ARGV[first + 1]
-  at = last + 1
+  at = last + 1 + ${ownArguments}
   number = number + 1
   local older = redis.call('ZRANGEBYLEX', ids, '[' .. id .. '\\0', '(' .. id .. '\\1', 'LIMIT', 0, 1)
-  local position
+  local position = ${place}
   if older[1] then
-    position = redis.call('XADD', log, '*', 'number', number, 'reused', 1, unpack(ARGV, first, last))
+    position = redis.call('XADD', log, position, 'number', number, 'reused', 1, unpack(ARGV, first, last))
   else
-    position = redis.call('XADD', log, '*', 'number', number, unpack(ARGV, first, last))
+    position = redis.call('XADD', log, position, 'number', number, unpack(ARGV, first, last))
   end
   redis.call('XADD', heads, position, 'id', id, 'bytes', bytes)
   redis.call('ZADD', ids, 0, id .. '\\0' .. mark(position))
@@ -75,12 +80,51 @@ if redis.call('XLEN', heads) > redis.call('XLEN', log) then
     redis.call('XTRIM', heads, 'MAXLEN', 0)
   end
 end
-return 1`,
+return ${result}`
+
+const everyKey = ['log', 'heads', 'ids', 'count', 'messages'] as const
+
+/**
+ * Stores a group: `maxLength, messageAgeMs, updates, messages`, then each message, then for each update its size in bytes, how many texts its
+ * fields are, and these, the id first. With no update and no message it changes nothing, and fails where storing would.
+ */
+export const append = script(everyKey, storing({ place: "'*'", result: '1' }))
+
+/**
+ * The same for updates of another log: after the texts of each, when it was stored there, in milliseconds, or nothing. Positions are times and go
+ * forward: what is older than the newest entry, or newer than now, gets the next place that there is. Gives how many that were.
+ */
+export const insert = script(
+  everyKey,
+  storing({
+    prologue: `
+local now, lastMs, lastNumber, displaced = time[1] * 1000 + math.floor(time[2] / 1000), 0, 0, 0
+for _, key in ipairs({ log, heads }) do
+  local facts = redis.call('EXISTS', key) == 1 and redis.call('XINFO', 'STREAM', key) or {}
+  for i = 1, #facts, 2 do
+    if facts[i] == 'last-generated-id' then
+      local ms, number = string.match(facts[i + 1], '^(%d+)-(%d+)$')
+      ms, number = tonumber(ms), tonumber(number)
+      if ms > lastMs or (ms == lastMs and number > lastNumber) then lastMs, lastNumber = ms, number end
+    end
+  end
+end
+local function place(given)
+  local ms = math.min(tonumber(given) or now, now)
+  if ms > lastMs then lastMs, lastNumber = ms, 0 else lastNumber = lastNumber + 1 end
+  if tonumber(given) and lastMs ~= tonumber(given) then displaced = displaced + 1 end
+  return string.format('%.0f-%.0f', lastMs, lastNumber)
+end
+`,
+    place: 'place(ARGV[last + 1])',
+    ownArguments: 1,
+    result: 'displaced',
+  }),
 )
 
 /** The type of each key, in the order of `keys`. */
 export const inspectTypes = script(
-  ['log', 'heads', 'ids', 'count', 'messages'],
+  everyKey,
   `
 local types = {}
 for i, key in ipairs(KEYS) do types[i] = redis.call('TYPE', key).ok end

@@ -1,15 +1,16 @@
 import type { LogEntry, TransportLog } from '../../src/transport.ts'
-import { answered, type Client, connect } from './client.ts'
-import type { Connection } from './connection.ts'
+import type { Connection } from '../backend/connection.ts'
+import { Failure } from '../backend/failure.ts'
+import { answered, type Client } from './client.ts'
 import { decodeEntry, type StreamEntry } from './entry.ts'
-import { Failure } from './failure.ts'
 import { readNewest } from './history.ts'
 import { beginning, isAfter, type Keys } from './keys.ts'
 import type { Location } from './location.ts'
 import { inspectEnd, run } from './scripts.ts'
+import { openSession, type Session } from './session.ts'
 
 export interface TailOptions {
-  readonly connection: Connection
+  readonly connection: Connection<Session>
   readonly keys: Keys
   readonly log: TransportLog
 }
@@ -69,17 +70,18 @@ export class Tail {
   ): Promise<void> {
     const { connection, keys } = this.#options
     for (;;) {
-      const client = await connection.client()
+      const session = await connection.session()
       try {
+        const { client } = session
         const end = await readEnd(client, keys)
         const entries = await readNewest(client, keys, end.update ?? beginning, bounds)
         this.#deliver = deliver
         for (const { number: _, ...entry } of entries) deliver(entry, false)
         this.#goTo(end)
-        this.#following = this.#follow(client)
+        this.#following = this.#follow(session)
         return
       } catch (error) {
-        connection.drop(client, Failure.of(error))
+        connection.drop(session, Failure.of(error))
       }
     }
   }
@@ -90,22 +92,22 @@ export class Tail {
     await this.#following
   }
 
-  async #follow(first: Client): Promise<void> {
+  async #follow(first: Session): Promise<void> {
     const { connection } = this.#options
-    let client = first
+    let session = first
     while (!this.#closed) {
       try {
         for (;;) {
-          if (!(await this.#read(client))) await this.#check(client)
+          if (!(await this.#read(session.client))) await this.#check(session.client)
         }
       } catch (error) {
-        connection.drop(client, Failure.of(error))
+        connection.drop(session, Failure.of(error))
       }
       try {
-        client = await connection.client()
-        await this.#check(client)
+        session = await connection.session()
+        await this.#check(session.client)
       } catch (error) {
-        connection.drop(client, Failure.of(error))
+        connection.drop(session, Failure.of(error))
       }
     }
   }
@@ -205,17 +207,11 @@ export class Tail {
 const byKey = (answer: unknown): Map<string, StreamEntry[]> =>
   new Map(((answer ?? []) as [Buffer, StreamEntry[]][]).map(([key, entries]) => [key.toString(), entries]))
 
-/** A client that can read what the tail reads. @throws Failure */
-export async function connectTail(location: Location, { log, messages }: Keys): Promise<Client> {
-  const client = await connect(location)
-  try {
-    await answered(client, client.xread('COUNT', 1, 'STREAMS', log, messages, '$', '$'), answerMs)
-    return client
-  } catch (error) {
-    client.disconnect()
-    throw error
-  }
-}
+/** A session that can read what the tail reads. @throws Failure */
+export const openTailSession = (location: Location, { log, messages }: Keys, signal: AbortSignal): Promise<Session> =>
+  openSession(location, signal, client =>
+    answered(client, client.xread('COUNT', 1, 'STREAMS', log, messages, '$', '$'), answerMs),
+  )
 
 async function readEnd(client: Client, keys: Keys): Promise<End> {
   const answer = (await answered(client, run(client, inspectEnd, keys, []), answerMs)) as [string, ...(string | null)[]]

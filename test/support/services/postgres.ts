@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chown, glob, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chown, glob, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -83,24 +83,51 @@ export class PostgresServer implements AsyncDisposable {
   #child: ChildProcess | undefined
   #paused: readonly number[] = []
 
-  /** `settings`: further ones of `postgresql.conf`, as `name=value`. */
+  /** `settings`: further ones of `postgresql.conf`, as `name=value`; `certificate`: for TLS, in PEM. */
   static async start({
     programs = postgresPrograms[0]!,
     settings = [],
+    certificate,
   }: {
     programs?: string
     settings?: readonly string[]
+    certificate?: { readonly cert: string; readonly key: string }
   } = {}): Promise<PostgresServer> {
+    const server = await PostgresServer.#create(programs, [...settings, ...(certificate ? ['ssl=on'] : [])])
+    const user = server.#owner
+    const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync', '--no-instructions']
+    const env = { ...process.env, LC_ALL: 'C' }
+    await run(join(programs, 'initdb'), ['-D', server.#data, ...options], { ...user, cwd: server.directory, env })
+    for (const [name, text] of [
+      ['server.crt', certificate?.cert],
+      ['server.key', certificate?.key],
+    ] as const) {
+      if (text === undefined) continue
+      await writeFile(join(server.#data, name), text, { mode: 0o600 })
+      if (user.uid !== undefined) await chown(join(server.#data, name), user.uid, user.gid!)
+    }
+    await server.run()
+    return server
+  }
+
+  /** A standby that follows a server, which is stopped for a moment to be copied. */
+  static async startStandby(primary: PostgresServer): Promise<PostgresServer> {
+    const source = `primary_conninfo=host=127.0.0.1 port=${primary.port} user=postgres`
+    const standby = await PostgresServer.#create(primary.#programs, [...primary.#settings, source])
+    await primary.#stop('SIGINT')
+    await run('cp', ['-a', primary.#data, standby.#data])
+    await writeFile(join(standby.#data, 'standby.signal'), '')
+    await primary.run()
+    await standby.run()
+    return standby
+  }
+
+  static async #create(programs: string, settings: readonly string[]): Promise<PostgresServer> {
     const directory = await mkdtemp(join(tmpdir(), 'talaria-postgres-'))
     const { uid, gid } = await owner()
     if (uid !== undefined) await chown(directory, uid, gid!)
     const user = uid === undefined ? {} : { uid, gid: gid! }
-    const server = new PostgresServer({ directory, port: await freePort(), programs, settings, user })
-    const options = ['-U', 'postgres', '-A', 'trust', '-E', 'UTF8', '--no-sync', '--no-instructions']
-    const env = { ...process.env, LC_ALL: 'C' }
-    await run(join(programs, 'initdb'), ['-D', server.#data, ...options], { ...user, cwd: directory, env })
-    await server.run()
-    return server
+    return new PostgresServer({ directory, port: await freePort(), programs, settings, user })
   }
 
   private constructor(options: {
@@ -152,7 +179,7 @@ export class PostgresServer implements AsyncDisposable {
       output.emit('change')
     })
     child.once('exit', () => output.emit('change'))
-    while (!/ready to accept connections/.test(text)) {
+    while (!/ready to accept (read.only )?connections/.test(text)) {
       if (child.exitCode !== null) throw new Error(`PostgreSQL has ended: ${text}`)
       await once(output, 'change')
     }
@@ -169,12 +196,23 @@ export class PostgresServer implements AsyncDisposable {
 
   /** It stands still, and its connections stay. */
   async pause(): Promise<void> {
+    this.#paused = [this.#child!.pid!]
+    signalAll(this.#paused, 'SIGSTOP')
+    this.#paused = await this.#processes()
+    signalAll(this.#paused, 'SIGSTOP')
+  }
+
+  /** Lets none of its files grow beyond so many bytes, which is what a full disk is to a table. Needs the program prlimit. */
+  async limitFiles(bytes: number | 'unlimited'): Promise<void> {
+    for (const pid of await this.#processes()) {
+      await run('prlimit', ['--pid', String(pid), `--fsize=${bytes}:unlimited`], this.#owner)
+    }
+  }
+
+  async #processes(): Promise<number[]> {
     const pid = this.#child!.pid!
-    this.#paused = [pid]
-    signalAll(this.#paused, 'SIGSTOP')
     const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    this.#paused = [pid, ...children.trim().split(' ').map(Number)]
-    signalAll(this.#paused, 'SIGSTOP')
+    return [pid, ...children.trim().split(' ').map(Number)]
   }
 
   resume(): void {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { newLog, PostgresLog, schemaOf } from '../../support/postgres.ts'
+import { TestLog } from '../../support/log.ts'
+import { newLog, schemaOf } from '../../support/postgres.ts'
 import { noPostgresProgram, PostgresServer } from '../../support/services/postgres.ts'
 
 const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `id-${from + i}`)
@@ -10,18 +11,18 @@ describe('the past', { skip: noPostgresProgram }, async () => {
   const server = await PostgresServer.start()
   after(() => server[Symbol.asyncDispose]())
 
-  const publishAll = (log: PostgresLog, ids: readonly string[], topic?: (i: number) => string) =>
+  const publishAll = (log: TestLog, ids: readonly string[], topic?: (i: number) => string) =>
     Promise.all(ids.map((id, i) => log.publish(topic === undefined ? { id } : { id, topics: [topic(i)] })))
 
   test('after an id, after a position, of all', async () => {
     const url = newLog(server.url)
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     await publishAll(log, range(0, 3000))
     assert.deepEqual(await log.after('earliest'), range(0, 3000))
     assert.deepEqual(await log.after({ id: 'id-1499' }), range(1500, 3000))
     assert.deepEqual(await log.after({ position: log.delivered[1999]!.position }), range(2000, 3000))
     assert.equal(await log.after({ id: 'id-3000' }), undefined)
-    await using unstarted = await PostgresLog.open(url)
+    await using unstarted = await TestLog.open(url)
     assert.deepEqual(await unstarted.after('earliest'), range(0, 3000))
     for (const position of ['3001', '1.1', '-1', 'x', '9'.repeat(30)]) {
       assert.equal(await log.after({ position }), undefined, position)
@@ -30,7 +31,7 @@ describe('the past', { skip: noPostgresProgram }, async () => {
 
   test('of some topics, over parts of the log without them', async () => {
     const url = newLog(server.url)
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     const client = await server.client()
     await log.publish({ id: 'first', topics: ['rare', 'a'] })
     await client.query(
@@ -48,13 +49,13 @@ describe('the past', { skip: noPostgresProgram }, async () => {
 
   test('pages and the newest entries are bounded in bytes', async () => {
     const url = newLog(server.url)
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     const data = 'x'.repeat(100_000)
     await Promise.all(range(0, 40).map(id => log.publish({ id, data })))
     const { pages } = await log.transport.history!('earliest', { signal: new AbortController().signal })
     const sizes = (await Array.fromAsync(pages)).map(page => page.entries.length)
     assert.deepEqual(sizes, [6, 6, 6, 6, 6, 6, 4])
-    await using other = await PostgresLog.open(url)
+    await using other = await TestLog.open(url)
     await other.start(25)
     assert.deepEqual(other.ids, range(15, 40))
     assert.ok(other.delivered.every(({ live }) => !live))
@@ -62,10 +63,10 @@ describe('the past', { skip: noPostgresProgram }, async () => {
 
   test('what text cannot hold is kept beside it', async () => {
     const url = newLog(server.url)
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     await log.publish({ id: 'a', topics: ['t\0', 'plain'], data: '\0\r\n\\x00"' })
     await log.publish({ id: 'b', data: 'lone \ud800' })
-    await using other = await PostgresLog.start(url)
+    await using other = await TestLog.start(url)
     assert.deepEqual(other.delivered[0]!.update.topics, ['t\0', 'plain'])
     assert.equal(other.delivered[0]!.update.data, '\0\r\n\\x00"')
     assert.equal(other.delivered[1]!.update.data, 'lone \ud800')
@@ -77,7 +78,7 @@ describe('the past', { skip: noPostgresProgram }, async () => {
 
   test('what a person deletes is not there, and all else is', async () => {
     const url = newLog(server.url)
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     await publishAll(log, range(0, 10))
     const client = await server.client()
     await client.query(`DELETE FROM ${schemaOf(url)}.mercure_updates WHERE id IN ('id-0', 'id-4', 'id-9')`)
@@ -86,7 +87,7 @@ describe('the past', { skip: noPostgresProgram }, async () => {
     assert.deepEqual(await log.after({ position: log.delivered[4]!.position }), ['id-5', 'id-6', 'id-7', 'id-8'])
     await client.query(`TRUNCATE ${schemaOf(url)}.mercure_updates`)
     await log.publish({ id: 'next' })
-    await using other = await PostgresLog.start(url)
+    await using other = await TestLog.start(url)
     assert.deepEqual(other.ids, ['next'])
     // No number is given twice.
     assert.equal(other.delivered[0]!.position, '11')
@@ -96,7 +97,7 @@ describe('the past', { skip: noPostgresProgram }, async () => {
   })
 
   test('an id of any length is found, however often it is used', async () => {
-    await using log = await PostgresLog.start(newLog(server.url))
+    await using log = await TestLog.start(newLog(server.url))
     const long = 'ü'.repeat(100_000)
     await log.publish({ id: long, topics: ['x'.repeat(100_000)] })
     await Promise.all(Array.from({ length: 2000 }, () => log.publish({ id: 'same' })))
@@ -109,7 +110,7 @@ describe('the past', { skip: noPostgresProgram }, async () => {
   })
 
   test('a reader stops when it is told to', async () => {
-    await using log = await PostgresLog.start(newLog(server.url))
+    await using log = await TestLog.start(newLog(server.url))
     await publishAll(log, range(0, 2500))
     const abort = new AbortController()
     const { pages } = await log.transport.history!('earliest', { signal: abort.signal })
@@ -128,7 +129,7 @@ describe('the past', { skip: noPostgresProgram }, async () => {
 
   test('size: the oldest leave, with their ids; a reader that they leave behind is told', async () => {
     const url = newLog(server.url, { size: '100' })
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     await publishAll(log, range(0, 50))
     const { pages } = await log.transport.history!({ position: '1' }, { signal: new AbortController().signal })
     for (let from = 50; from < 12_000; from += 1195) await publishAll(log, range(from, from + 1195))
@@ -145,20 +146,20 @@ describe('the past', { skip: noPostgresProgram }, async () => {
   test('max_age: what has expired leaves, but the newest', async () => {
     const url = newLog(server.url, { max_age: '1h' })
     const client = await server.client()
-    const first = await PostgresLog.start(url)
+    const first = await TestLog.start(url)
     await publishAll(first, range(0, 2500))
     await first.transport.close()
     await client.query(
       `UPDATE ${schemaOf(url)}.mercure_updates SET created_at = now() - interval '2 hours' WHERE number <= 2400`,
     )
-    await using log = await PostgresLog.open(url)
+    await using log = await TestLog.open(url)
     await log.start(500)
     await trimmedTo(url, 100)
     assert.deepEqual(await log.after('earliest'), range(2400, 2500))
     assert.equal(log.transport.holds!('2400'), false)
     assert.equal(log.transport.holds!('2401'), true)
     await client.query(`UPDATE ${schemaOf(url)}.mercure_updates SET created_at = now() - interval '2 hours'`)
-    await using other = await PostgresLog.start(url)
+    await using other = await TestLog.start(url)
     await trimmedTo(url, 1)
     assert.deepEqual(await other.after('earliest'), ['id-2499'])
   })

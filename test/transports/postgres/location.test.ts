@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { redactDsn } from '../../../src/config/dsn.ts'
+import { parseDsn, redactDsn } from '../../../src/config/dsn.ts'
 import { type Location, readLocation } from '../../../transports/postgres/location.ts'
 import { tlsAttempts } from '../../../transports/postgres/tls.ts'
 import { checkUrl } from '../../../transports/postgres.ts'
@@ -55,12 +55,42 @@ describe('a URL says where the log is', () => {
       'postgres://a,b:7/db?target_session_attrs=read-write&load_balance_hosts=random',
       {
         addresses: [
-          { host: 'a', port: 7 },
+          { host: 'a', port: 5432 },
           { host: 'b', port: 7 },
         ],
         isShuffled: true,
       },
     ],
+    [
+      'postgres://us%40er:p%2Fw@a:1,b:2/db',
+      {
+        addresses: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 2 },
+        ],
+        ...{ user: 'us@er', password: 'p/w' },
+      },
+    ],
+    ['postgres://a,b/db', { addresses: [{ host: 'a' }, { host: 'b' }] }],
+    [
+      'postgres://a,b/db?port=1,2',
+      {
+        addresses: [
+          { host: 'a', port: 1 },
+          { host: 'b', port: 2 },
+        ],
+      },
+    ],
+    [
+      'postgres://[::1]:5433,[::2]/db',
+      {
+        addresses: [
+          { host: '::1', port: 5433 },
+          { host: '::2', port: 5432 },
+        ],
+      },
+    ],
+    ['postgres://a:1,b:2/db?host=c', { addresses: [{ host: 'c' }] }],
     ['postgres://host/?dbname=db&user=u&password=p', { user: 'u', password: 'p' }],
     [
       'postgres://host/db?connect_timeout=3&application_name=hub&options=-c%20geqo%3Doff',
@@ -88,7 +118,7 @@ describe('a URL says where the log is', () => {
     ],
   ]
   for (const [url, expected] of cases) {
-    test(url, () => assert.deepEqual(readLocation(new URL(url)), { ...plain, ...expected }))
+    test(url, () => assert.deepEqual(readLocation(parseDsn(url)), { ...plain, ...expected }))
   }
 })
 

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import type { Client } from 'pg'
-import { newLog, PostgresLog, schemaOf } from '../../support/postgres.ts'
+import { TestLog } from '../../support/log.ts'
+import { newLog, schemaOf } from '../../support/postgres.ts'
 import { createRandom } from '../../support/random.ts'
 import { noPostgresProgram, PostgresServer } from '../../support/services/postgres.ts'
 
@@ -18,7 +19,7 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
 
   test('an update comes as it was published, with the id that the function gives', async () => {
     const url = newLog(server.url)
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     const client = await server.client()
     const call = `SELECT ${schemaOf(url)}.mercure_publish`
     await client.query(`${call}(ARRAY[$1, $2], 'línea 1\nline 2 🎉', true, 'an id', 'a type', 1234)`, [topic, 'b'])
@@ -42,7 +43,7 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
 
   test('an update comes with its transaction, or not at all', async () => {
     const url = newLog(server.url)
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     const publish = publisher(url)
     const client = await server.client()
     await client.query('BEGIN')
@@ -69,8 +70,8 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
 
   test('many transactions, some undone, and two hubs: all that was committed, once, in one order', async () => {
     const url = newLog(server.url)
-    await using one = await PostgresLog.start(url)
-    await using two = await PostgresLog.start(url)
+    await using one = await TestLog.start(url)
+    await using two = await TestLog.start(url)
     const publish = publisher(url)
     const committed: string[][] = []
     const work = async (seed: number): Promise<void> => {
@@ -88,7 +89,7 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
         if (isKept) committed.push(ids)
       }
     }
-    const publishAll = async (log: PostgresLog, name: string): Promise<void> => {
+    const publishAll = async (log: TestLog, name: string): Promise<void> => {
       for (let i = 0; i < 200; i++) {
         const ids = [`${name}-${i}`]
         await log.publish({ id: ids[0]! })
@@ -114,7 +115,7 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
 
   test('what was published while no hub was there comes when there is one', async () => {
     const url = newLog(server.url)
-    const first = await PostgresLog.start(url)
+    const first = await TestLog.start(url)
     await first.publish({ id: 'before' })
     await first.transport.close()
     const client = await server.client()
@@ -122,7 +123,7 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
     await client.query(`SELECT ${schemaOf(url)}.mercure_publish(ARRAY['a'], id => id) FROM unnest($1::text[]) AS id`, [
       ids,
     ])
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     await log.delivers('alone-1199')
     assert.deepEqual(log.ids, ['before', ...ids])
     const { rows } = await client.query(`SELECT count(*)::int AS left FROM ${schemaOf(url)}.mercure_inbox`)
@@ -131,7 +132,7 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
 
   test('an id that was used before is told from a new one', async () => {
     const url = newLog(server.url)
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     const publish = publisher(url)
     const client = await server.client()
     await log.publish({ id: 'x' })
@@ -150,7 +151,7 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
 
   test('what no subscriber could be sent is refused, with what to mend', async () => {
     const url = newLog(server.url)
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     const client = await server.client()
     const schema = schemaOf(url)
     const refused: readonly (readonly [args: string, message: RegExp])[] = [
@@ -197,7 +198,7 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
 
   test('a role with nothing but the right to execute it publishes, another does not', async () => {
     const url = newLog(server.url)
-    await using log = await PostgresLog.start(url)
+    await using log = await TestLog.start(url)
     const schema = schemaOf(url)
     const admin = await server.client()
     await admin.query(`CREATE ROLE shop LOGIN; GRANT USAGE ON SCHEMA ${schema} TO shop`)

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { newStream, RedisLog } from '../../support/redis.ts'
+import { TestLog } from '../../support/log.ts'
+import { newStream } from '../../support/redis.ts'
 import { noRedisProgram, RedisServer } from '../../support/services/redis.ts'
 
 const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `id-${from + i}`)
@@ -19,9 +20,9 @@ describe('what is kept', { skip: noRedisProgram }, async () => {
       heads: await client.xlen(`{${stream}}:heads`),
       ids: await client.zcard(`{${stream}}:ids`),
     })
-    return { url, stream, sizes, log: await RedisLog.start(url) }
+    return { url, stream, sizes, log: await TestLog.start(url) }
   }
-  const publishAll = (log: RedisLog, ids: readonly string[]) => Promise.all(ids.map(id => log.publish({ id })))
+  const publishAll = (log: TestLog, ids: readonly string[]) => Promise.all(ids.map(id => log.publish({ id })))
 
   test('all of it without max_len_approx', async () => {
     const { log, sizes } = await start('max_len_approx=0')
@@ -117,7 +118,7 @@ describe('what is kept', { skip: noRedisProgram }, async () => {
     const { log, url } = await start()
     await using _ = log
     for (const id of range(0, 10)) await log.publish({ id })
-    await using reader = await RedisLog.open(url)
+    await using reader = await TestLog.open(url)
     assert.deepEqual(await reader.all(), range(0, 10))
     assert.deepEqual(await reader.after('id-7'), range(8, 10))
     assert.deepEqual(reader.delivered, [])
@@ -179,7 +180,7 @@ describe('what is kept', { skip: noRedisProgram }, async () => {
     await using _ = log
     await publishAll(log, range(0, 2500))
     for (const backfill of [1, 10, 1000, 2200, 5000]) {
-      await using late = await RedisLog.open(url)
+      await using late = await TestLog.open(url)
       await late.start(backfill)
       assert.deepEqual(late.ids, range(Math.max(0, 2500 - backfill), 2500))
       assert.ok(late.delivered.every(({ live }) => !live))

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
-import { newStream, RedisLog } from '../../support/redis.ts'
+import { TestLog } from '../../support/log.ts'
+import { newStream } from '../../support/redis.ts'
 import { noRedisProgram, RedisServer } from '../../support/services/redis.ts'
 
 const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `id-${from + i}`)
@@ -26,8 +27,8 @@ describe('Redis Cluster', { skip: noRedisProgram }, async () => {
     const counts = [0, 0]
     for (let i = 0; i < 6; i++) {
       const url = newStream(nodes[0].url, 'cluster=1')
-      await using a = await RedisLog.start(url)
-      await using b = await RedisLog.start(newUrl(url, nodes[1].port))
+      await using a = await TestLog.start(url)
+      await using b = await TestLog.start(newUrl(url, nodes[1].port))
       await Promise.all(range(0, 100).map(id => a.publish({ id })))
       await b.send('hello')
       await b.publish({ id: 'last' })
@@ -50,7 +51,7 @@ describe('Redis Cluster', { skip: noRedisProgram }, async () => {
   test('a node that dies and comes back: publishers wait for it, and nothing is lost', async () => {
     // The braces choose the slot: 12182, the second node's.
     const url = new URL(`redis://127.0.0.1:${nodes[0].port}/{foo}?cluster=1`)
-    await using log = await RedisLog.start(url, { publishTimeoutMs: 20_000 })
+    await using log = await TestLog.start(url, { publishTimeoutMs: 20_000 })
     for (const id of range(0, 20)) await log.publish({ id })
     await log.delivers('id-19')
     await nodes[1].kill()
@@ -65,7 +66,7 @@ describe('Redis Cluster', { skip: noRedisProgram }, async () => {
   })
 
   test('without cluster=1 it says what to add', async () => {
-    await using log = await RedisLog.open(new URL(`redis://127.0.0.1:${nodes[0].port}/{foo}`))
+    await using log = await TestLog.open(new URL(`redis://127.0.0.1:${nodes[0].port}/{foo}`))
     await assert.rejects(log.start(), { code: 'configuration_invalid', message: /node of a cluster; add cluster=1/ })
   })
 })
@@ -82,13 +83,13 @@ describe('Sentinel', { skip: noRedisProgram }, () => {
     const knowsReplica = async () => /slaves=1/.test(await client.info('sentinel'))
     while (!(await knowsReplica()));
     const url = newStream(sentinel.url, 'sentinel_master=main&wait_replicas=1')
-    await using log = await RedisLog.start(url, { publishTimeoutMs: 30_000 })
+    await using log = await TestLog.start(url, { publishTimeoutMs: 30_000 })
     for (const id of range(0, 20)) await log.publish({ id })
     await log.delivers('id-19')
     await first.kill()
     // There is no replica left to wait for then.
     url.searchParams.delete('wait_replicas')
-    await using other = await RedisLog.open(url, { publishTimeoutMs: 30_000 })
+    await using other = await TestLog.open(url, { publishTimeoutMs: 30_000 })
     await log.logs(/Redis cannot be used/)
     await log.logs(/Redis can be used again/)
     await other.start()
@@ -100,7 +101,7 @@ describe('Sentinel', { skip: noRedisProgram }, () => {
 
   test('too few replicas: the publisher is told that it is stored, and not safely', async () => {
     await using server = await RedisServer.start()
-    await using log = await RedisLog.start(newStream(server.url, 'wait_replicas=1'), { publishTimeoutMs: 400 })
+    await using log = await TestLog.start(newStream(server.url, 'wait_replicas=1'), { publishTimeoutMs: 400 })
     await assert.rejects(log.publish({ id: 'a' }), {
       code: 'transport_unavailable',
       message: /The update is stored, but not as safely/,

@@ -1,17 +1,20 @@
 import type { TransportLog } from '../../src/transport.ts'
 import type { Failure } from './failure.ts'
+import type { Backend } from './refusals.ts'
 
 /** An outage that lasts is told again after this time. */
 const remindAfterMs = 30_000
 
-/** Which of a hub's connections to PostgreSQL fail, and why. */
+/** What of a hub's use of its backend fails, and why; told once, and again when it is over. */
 export class Outage {
+  readonly backend: Backend
   readonly #log: TransportLog
   readonly #failing = new Map<string, string>()
   /** When which reason was told. */
   readonly #toldAtMs = new Map<string, number>()
 
-  constructor(log: TransportLog) {
+  constructor(backend: Backend, log: TransportLog) {
+    this.backend = backend
     this.#log = log
   }
 
@@ -20,21 +23,22 @@ export class Outage {
     return this.#failing.values().next().value
   }
 
-  begin(connection: string, { message }: Failure): void {
-    this.#failing.set(connection, message)
+  /** `what`: a connection by its name, or another thing that fails and recovers by itself. */
+  begin(what: string, { message }: Failure): void {
+    this.#failing.set(what, message)
     const toldAtMs = this.#toldAtMs.get(message)
     if (toldAtMs !== undefined && performance.now() - toldAtMs < remindAfterMs) return
     this.#toldAtMs.set(message, performance.now())
     this.#log.error(
-      { connection },
-      `PostgreSQL cannot be used: ${message}. Trying again; publishers are refused until it can.`,
+      { connection: what },
+      `${this.backend.name} cannot be used: ${message}. Trying again; publishers are refused until it can.`,
     )
   }
 
-  end(connection: string): void {
-    this.#failing.delete(connection)
+  end(what: string): void {
+    this.#failing.delete(what)
     if (this.#toldAtMs.size === 0 || this.#failing.size > 0) return
     this.#toldAtMs.clear()
-    this.#log.info({}, 'PostgreSQL can be used again.')
+    this.#log.info({}, `${this.backend.name} can be used again.`)
   }
 }

@@ -1,6 +1,7 @@
 import { HubError } from '../../src/errors.ts'
+import type { Session } from './connection.ts'
 import { Failure } from './failure.ts'
-import type { Session } from './session.ts'
+import { closed, unreadable } from './refusals.ts'
 
 /** Sessions for those who read the past; more than so many wait for each other. */
 const maxSessions = 3
@@ -8,20 +9,20 @@ const maxSessions = 3
 const idleMs = 10_000
 
 /** Sessions that are opened when somebody reads, and shared. */
-export class Readers {
-  readonly #connect: (signal: AbortSignal) => Promise<Session>
-  readonly #idle: Session[] = []
+export class Readers<S extends Session> {
+  readonly #connect: (signal: AbortSignal) => Promise<S>
+  readonly #idle: S[] = []
   readonly #waiting: PromiseWithResolvers<void>[] = []
   #busy = 0
   #timer: NodeJS.Timeout | undefined
   readonly #closing = new AbortController()
 
-  constructor(connect: (signal: AbortSignal) => Promise<Session>) {
+  constructor(connect: (signal: AbortSignal) => Promise<S>) {
     this.#connect = connect
   }
 
   /** Runs a reading, once more when the session turns out to have ended meanwhile. @throws HubError `transport_unavailable` */
-  async use<Result>(read: (session: Session) => Promise<Result>): Promise<Result> {
+  async use<Result>(read: (session: S) => Promise<Result>): Promise<Result> {
     await this.#take()
     try {
       const kept = this.#idle.pop()
@@ -32,14 +33,14 @@ export class Readers {
         return await this.#run(await this.#connect(this.#closing.signal), read)
       }
     } catch (error) {
-      throw error instanceof HubError ? error : unreadable(Failure.of(error))
+      throw error instanceof HubError ? error : unreadable(Failure.of(error).message)
     } finally {
       this.#busy--
       this.#waiting.shift()?.resolve()
     }
   }
 
-  async #run<Result>(session: Session, read: (session: Session) => Promise<Result>): Promise<Result> {
+  async #run<Result>(session: S, read: (session: S) => Promise<Result>): Promise<Result> {
     try {
       const result = await read(session)
       this.#keep(session)
@@ -57,11 +58,11 @@ export class Readers {
       this.#waiting.push(turn)
       await turn.promise
     }
-    if (this.#closing.signal.aborted) throw new HubError('transport_unavailable', 'The log is closed.')
+    if (this.#closing.signal.aborted) throw closed()
     this.#busy++
   }
 
-  #keep(session: Session): void {
+  #keep(session: S): void {
     if (this.#closing.signal.aborted) {
       void session.end()
       return
@@ -86,8 +87,3 @@ export class Readers {
     await this.#endIdle()
   }
 }
-
-const unreadable = ({ message }: Failure): HubError =>
-  new HubError('transport_unavailable', 'This hub cannot read its log now. Try again later.', {
-    cause: new Error(message),
-  })

@@ -1,54 +1,68 @@
 import { HubError } from '../../src/errors.ts'
 import { Failure } from './failure.ts'
 import type { Outage } from './outage.ts'
-import type { Session } from './session.ts'
+import { closed, misconfigured } from './refusals.ts'
 
-export interface ConnectionOptions {
+/**
+ * What a backend's client has opened: one connection, or as many as it needs. It never connects again and never sends a thing twice: whoever
+ * uses it knows what became of what was asked, and asks for another session when this one is over.
+ */
+export interface Session {
+  /** Nothing can be asked on it any more, or not for long. */
+  readonly isOver: boolean
+  /** Resolves when it is over, for whatever reason. */
+  readonly ended: Promise<void>
+  /** Ends it, with a word to the server where there is one; resolves when it is over, which it is soon. */
+  end(): Promise<void>
+  /** Ends it at once: what was asked and is not answered fails. */
+  kill(): void
+}
+
+export interface ConnectionOptions<S extends Session> {
   /** What it is for, in messages. */
   readonly name: string
-  /** Gives a session that works, unless aborted. @throws Failure, HubError */
-  readonly connect: (signal: AbortSignal) => Promise<Session>
+  /** Gives a session that works; gives up when aborted. @throws Failure; HubError `configuration_invalid` */
+  readonly connect: (signal: AbortSignal) => Promise<S>
   readonly outage: Outage
 }
 
 const shortestPauseMs = 50
 const longestPauseMs = 2000
 
-/** Keeps a session: where one has ended, another is opened. */
-export class Connection {
-  readonly #options: ConnectionOptions
-  #session: Session | undefined
-  #next = expectation<Session>()
+/** Keeps a session from when it is first wanted: where one has ended, another is opened. */
+export class Connection<S extends Session> {
+  readonly #options: ConnectionOptions<S>
+  #session: S | undefined
+  #next = expectation<S>()
   #hasConnected = false
   #pauseMs = 0
   #timer: NodeJS.Timeout | undefined
-  #connecting: Promise<void> = Promise.resolve()
+  #connecting: Promise<void> | undefined
   readonly #closing = new AbortController()
 
-  constructor(options: ConnectionOptions) {
+  constructor(options: ConnectionOptions<S>) {
     this.#options = options
   }
 
   /** The session of now. */
-  get current(): Session | undefined {
+  get current(): S | undefined {
+    const session = this.#session
+    if (session?.isOver) this.drop(session, connectionClosed())
     return this.#session
-  }
-
-  /** From now on there is one as soon as there can be. */
-  open(): void {
-    this.#connecting = this.#connect()
   }
 
   /**
    * A session, once there is one.
    * @throws HubError `configuration_invalid` when there can be none as the hub is configured, and was none yet; `transport_unavailable` after `close`
    */
-  session(): Promise<Session> {
-    return this.#session === undefined ? this.#next.promise : Promise.resolve(this.#session)
+  session(): Promise<S> {
+    if (!this.#closing.signal.aborted) this.#connecting ??= this.#connect()
+    const session = this.current
+    return session === undefined ? this.#next.promise : Promise.resolve(session)
   }
 
   /** The session is of no use any more. */
-  drop(session: Session, reason: Failure): void {
+  drop(session: S, reason: Failure): void {
     session.kill()
     if (session !== this.#session) return
     this.#session = undefined
@@ -61,7 +75,6 @@ export class Connection {
     this.#retry()
   }
 
-  /** What was asked before is still answered. */
   async close(): Promise<void> {
     this.#closing.abort()
     clearTimeout(this.#timer)
@@ -78,7 +91,7 @@ export class Connection {
         await session.end()
         return
       }
-      void session.ended.then(() => this.drop(session, new Failure('broken', 'the connection was closed')))
+      void session.ended.then(() => this.drop(session, connectionClosed()))
       this.#hasConnected = true
       this.#pauseMs = 0
       this.#session = session
@@ -86,12 +99,12 @@ export class Connection {
       this.#next.resolve(session)
     } catch (error) {
       if (this.#closing.signal.aborted) return
-      const fatal = this.#hasConnected ? undefined : fatalError(error)
-      if (fatal !== undefined) {
-        this.#next.reject(fatal)
+      const failure = Failure.of(error)
+      if (failure.meaning === 'misconfigured' && !this.#hasConnected) {
+        this.#next.reject(error instanceof HubError ? error : misconfigured(outage.backend, failure.message))
         return
       }
-      outage.begin(name, error instanceof HubError ? new Failure('misconfigured', error.message) : Failure.of(error))
+      outage.begin(name, failure)
       this.#retry()
     }
   }
@@ -100,7 +113,9 @@ export class Connection {
   #retry(): void {
     const pauseMs = this.#pauseMs * (0.75 + 0.5 * Math.random())
     this.#pauseMs = Math.min(longestPauseMs, Math.max(shortestPauseMs, this.#pauseMs * 2))
-    this.#timer = setTimeout(() => this.open(), pauseMs)
+    this.#timer = setTimeout(() => {
+      this.#connecting = this.#connect()
+    }, pauseMs)
   }
 }
 
@@ -111,11 +126,4 @@ function expectation<Value>(): PromiseWithResolvers<Value> {
   return expected
 }
 
-function fatalError(error: unknown): HubError | undefined {
-  if (error instanceof HubError) return error
-  const failure = Failure.of(error)
-  if (failure.meaning !== 'misconfigured') return undefined
-  return new HubError('configuration_invalid', `transport_url, postgres: ${failure.message}.`)
-}
-
-export const closed = (): HubError => new HubError('transport_unavailable', 'The log is closed.')
+const connectionClosed = (): Failure => new Failure('broken', 'the connection was closed')
