@@ -35,6 +35,8 @@ export interface Publishing {
   /** `#` in the topic, form-encoded, is the number of the update modulo `topics`. Default: `bench`. */
   readonly topic?: string
   readonly topics?: number
+  /** Updates a second; latencies are then from when an update was due. Default: as many as are answered. */
+  readonly rate?: number
 }
 
 export const hubPath = '/.well-known/mercure'
@@ -92,9 +94,9 @@ export class Load extends Program {
   }
 
   async publish(publishing: Publishing): Promise<Outcome> {
-    const { updates, atOnce, bytes = 100, deliveriesEach, topics = 1, topic = 'bench' } = publishing
+    const { updates, atOnce, bytes = 100, deliveriesEach, topics = 1, topic = 'bench', rate = 0 } = publishing
     const outcome = await this.ask<Outcome & { expected: number; answered: number; refused: number; ended: number }>(
-      `publish ${updates} ${atOnce} ${bytes} ${deliveriesEach} ${topics} ${topic}`,
+      `publish ${updates} ${atOnce} ${bytes} ${deliveriesEach} ${topics} ${rate} ${topic}`,
     )
     const { deliveries, expected, answered, refused, ended } = outcome
     if (deliveries !== expected || answered !== updates || refused > 0 || ended > 0) {
@@ -142,9 +144,9 @@ export class Bench {
     return this.#quick ? Math.ceil(count / 10) : count
   }
 
-  startHub(settings: Settings = {}): Server {
+  startHub(settings: Settings = {}, core: Core = 0): Server {
     const program = fileURLToPath(new URL('hub-program.ts', import.meta.url))
-    return new Server([process.execPath, '--expose-gc', program, JSON.stringify(settings)], 0)
+    return new Server([process.execPath, '--expose-gc', program, JSON.stringify(settings)], core)
   }
 
   startFloor(): Server {
@@ -152,12 +154,16 @@ export class Bench {
     return new Server(this.#native ? [join(this.#directory, 'floor')] : [process.execPath, program], 0)
   }
 
-  async startLoad(server: Server, subscriberToken?: string): Promise<Load> {
-    const port = `${await server.port()}`
+  /** `publishTo`: another node of the hub that has the streams. */
+  async startLoad(
+    server: Server,
+    { subscriberToken, publishTo = server }: { subscriberToken?: string; publishTo?: Server } = {},
+  ): Promise<Load> {
+    const ports = [`${await server.port()}`, `${await publishTo.port()}`]
     const program = fileURLToPath(new URL('load-program.ts', import.meta.url))
     const command: [string, ...string[]] = this.#native
-      ? [join(this.#directory, 'load'), port]
-      : [process.execPath, program, port]
+      ? [join(this.#directory, 'load'), ...ports]
+      : [process.execPath, program, ...ports]
     const tokens = {
       PUBLISHER_TOKEN: await publisherToken(),
       ...(subscriberToken === undefined ? {} : { SUBSCRIBER_TOKEN: subscriberToken }),

@@ -1,12 +1,14 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { createInterface } from 'node:readline'
+import { setTimeout as after } from 'node:timers/promises'
 import { readMarks } from './marks.ts'
 
 // The load where there is no C compiler, with the commands and answers of native/load.c, where they are described. It takes more of
 // the machine: rates are lower, and processor time of the server includes fewer updates per write.
 
 const port = Number(process.argv[2])
+const publishPort = Number(process.argv[3] ?? port)
 const atOnce = 100
 const streams = new Set<Socket>()
 /** What a mark that has arrived is told to. */
@@ -44,7 +46,7 @@ function read(socket: Socket): void {
 }
 
 async function publishAll(
-  [count = 0, publishers = 0, bytes = 0, perUpdate = 0, topics = 1]: number[],
+  [count = 0, publishers = 0, bytes = 0, perUpdate = 0, topics = 1, rate = 0]: number[],
   topic: string,
 ): Promise<object> {
   const latencies: number[] = []
@@ -58,10 +60,13 @@ async function publishAll(
   }
   let sent = 0
   const publish = async () => {
-    const socket = connect(port, '127.0.0.1').setNoDelay()
+    const socket = connect(publishPort, '127.0.0.1').setNoDelay()
     while (sent < count) {
-      const sentAt = performance.now()
-      const body = `topic=${topic.replace('#', `${sent++ % topics}`)}&data=~${sentAt}~`.padEnd(bytes, 'x')
+      const index = sent++
+      const sentAt = rate > 0 ? started + (index * 1000) / rate : performance.now()
+      // Timers take whole milliseconds; none is to be early.
+      if (sentAt > performance.now()) await after(Math.ceil(sentAt - performance.now()))
+      const body = `topic=${topic.replace('#', `${index % topics}`)}&data=~${sentAt}~`.padEnd(bytes, 'x')
       socket.write(
         `POST /.well-known/mercure HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${process.env.PUBLISHER_TOKEN}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
       )

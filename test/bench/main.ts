@@ -6,38 +6,22 @@ import { parseArgs } from 'node:util'
 import { Bench } from './bench.ts'
 import { describeMachine } from './machine.ts'
 import { replaceFigures, requirePlace } from './page.ts'
+import { type Part, parts, select } from './parts.ts'
 import { drawPlot } from './plot.ts'
 import { plotSubscribers, plotTopics } from './plots.ts'
-import type { Measure, Row } from './row.ts'
-import { connections } from './rows/connections.ts'
-import { endurance } from './rows/endurance.ts'
-import { fanOut } from './rows/fan-out.ts'
-import { log } from './rows/log.ts'
-import { matching } from './rows/matching.ts'
-import { publishing } from './rows/publishing.ts'
-import { slowReaders } from './rows/slow-readers.ts'
-import { topics } from './rows/topics.ts'
+import type { Row } from './row.ts'
 import { soak } from './soak/soak.ts'
 import { printTable, writeMarkdown } from './table.ts'
-
-const measures: Readonly<Record<string, Measure>> = {
-  'fan-out': fanOut,
-  topics,
-  matching,
-  publish: publishing,
-  log,
-  connections,
-  'slow-readers': slowReaders,
-  endurance,
-}
 
 const usage = `npm run bench -- [ROWS…] [--quick] [--write DIRECTORY]
 npm run bench -- soak [--duration 10m]
 
 Measures the hub beside a floor, in one run on one machine: absolute figures drift with the machine, ratios are what to compare.
-ROWS: ${Object.keys(measures).join(', ')}; default: all of them.
+ROWS: ${Object.entries(parts)
+  .map(([part, rows]) => `${part} (${Object.keys(rows).join(', ')})`)
+  .join(', ')}; default: all of them.
 --quick            a tenth of the work, once: to see that it runs; figures are not to be quoted
---write DIRECTORY  write the table into DIRECTORY/performance.md and the plots beside it
+--write DIRECTORY  write the tables into DIRECTORY/performance.md, of whole parts (${Object.keys(parts).join(', ')}), and the plots beside it
 soak               churn, slow and stalled readers, 32 publishers: is anything lost, does memory grow?`
 
 const { values, positionals } = parseArgs({
@@ -49,17 +33,26 @@ const { values, positionals } = parseArgs({
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
-const unknown = positionals.find(name => name !== 'soak' && !Object.hasOwn(measures, name))
-if (values.help || unknown !== undefined) {
-  console.log(unknown === undefined ? usage : `There are no rows "${unknown}".\n\n${usage}`)
-  process.exit(unknown === undefined ? 0 : 1)
+if (values.help) {
+  console.log(usage)
+  process.exit(0)
 }
-if (values.write !== undefined && positionals.length > 0) {
-  console.log('--write takes the whole table: leave out the rows.')
+const selected = requireSelected(positionals.filter(name => name !== 'soak'))
+if (values.write !== undefined && positionals.some(name => !Object.hasOwn(parts, name))) {
+  console.log(`--write takes whole tables: ${Object.keys(parts).join(', ')}.`)
   process.exit(1)
 }
 if (positionals.includes('soak')) process.exitCode = (await soak(values.duration)) ? 0 : 1
 else await runBench()
+
+function requireSelected(names: readonly string[]): ReturnType<typeof select> {
+  try {
+    return select(names)
+  } catch (error) {
+    console.log(`${(error as Error).message}\n\n${usage}`)
+    process.exit(1)
+  }
+}
 
 async function runBench(): Promise<void> {
   const directory = await mkdtemp(join(tmpdir(), 'talaria-bench-'))
@@ -68,25 +61,32 @@ async function runBench(): Promise<void> {
   const bench = await Bench.open(directory, values.quick)
   const conditions = `${describeMachine()}. Floor: ${bench.floorName}. ${bench.runs === 1 ? 'One run.' : `Medians of ${bench.runs} runs.`}`
   console.log(conditions)
-  if (values.write !== undefined) await requirePlace(values.write)
+  const { write } = values
+  if (write !== undefined) for (const part of selected.keys()) await requirePlace(write, part)
+  for (const [name, part] of selected) {
+    const rows = await measure(bench, part)
+    if (write === undefined) continue
+    if (name === 'hub') await writePlots(bench, write)
+    await replaceFigures(write, name, `${conditions}\n\n${writeMarkdown(rows)}`)
+    console.log(`\nWritten into ${join(write, 'performance.md')}: ${name}`)
+  }
+}
+
+async function measure(bench: Bench, part: Part): Promise<Row[]> {
   const rows: Row[] = []
-  for (const [name, measure] of Object.entries(measures)) {
-    if (positionals.length > 0 && !positionals.includes(name)) continue
+  for (const [name, measureRows] of Object.entries(part)) {
     console.log(`\n${name} …`)
-    const measured = await measure(bench)
+    const measured = await measureRows(bench)
     console.log(printTable(measured))
     rows.push(...measured)
   }
-  if (values.write !== undefined) await write(bench, values.write, `${conditions}\n\n${writeMarkdown(rows)}`)
+  return rows
 }
 
-/** Puts the table into the page, and the plots beside it. */
-async function write(bench: Bench, directory: string, table: string): Promise<void> {
+async function writePlots(bench: Bench, directory: string): Promise<void> {
   const plots = {
     'cost-by-subscribers.svg': await plotSubscribers(bench),
     'cost-by-topics.svg': await plotTopics(bench),
   }
   for (const [file, plot] of Object.entries(plots)) await writeFile(join(directory, file), drawPlot(plot))
-  await replaceFigures(directory, table)
-  console.log(`\nWritten into ${directory}: performance.md, ${Object.keys(plots).join(', ')}`)
 }

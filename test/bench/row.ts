@@ -3,7 +3,7 @@ import type { Bench } from './bench.ts'
 /** A line of the table. */
 export interface Row {
   readonly what: string
-  /** The figures of all runs, in the order measured. */
+  /** The figures of all runs, in the order measured; none where it could not be measured, with the reason in `from`. */
   readonly figures: readonly number[]
   readonly format: (figure: number) => string
   /** The bound for the median, and which side of it is wanted; `undefined`: for information. */

@@ -4,6 +4,7 @@ const headings = ['what', 'target', 'measured', 'lowest – highest', 'measured 
 type Cells = readonly string[]
 
 function cellsOf({ what, figures, format, target, from = '' }: Row): Cells {
+  if (figures.length === 0) return [what, '', 'not measured', '', '', from]
   const measured = median(figures)
   const range = figures.length > 1 ? `${format(Math.min(...figures))} – ${format(Math.max(...figures))}` : ''
   if (target === undefined) return [what, '', format(measured), range, '', from]

@@ -4,13 +4,16 @@
 //   connect COUNT PATH    opens COUNT streams; '#' in PATH is the number of the stream, from 0
 //   stall COUNT PATH      the same, and they are never read
 //   churn COUNT PATH      opens COUNT streams, a hundred at a time, each closed when its response has begun
-//   publish COUNT AT_ONCE BYTES PER_UPDATE TOPICS TOPIC
+//   publish COUNT AT_ONCE BYTES PER_UPDATE TOPICS RATE TOPIC
 //                         publishes COUNT updates with BYTES of data, AT_ONCE at a time, and waits for PER_UPDATE deliveries of each;
-//                         '#' in TOPIC (form-encoded) is the number of the update modulo TOPICS
+//                         '#' in TOPIC (form-encoded) is the number of the update modulo TOPICS; RATE are updates a second, 0: as many
+//                         as are answered
 //   close                 closes all streams
 //
-// Arguments: PORT. Environment: PUBLISHER_TOKEN, SUBSCRIBER_TOKEN (optional). Ends with its standard input.
-// An update's data begins with ~nanoseconds~, the time before its request: one such mark is one delivery.
+// Arguments: PORT, and that of the server to publish to, where it is another. Environment: PUBLISHER_TOKEN, SUBSCRIBER_TOKEN (optional).
+// Ends with its standard input.
+// An update's data begins with ~nanoseconds~, the time before its request, or the one at which it was due at RATE, so that what is late
+// counts as late: one such mark is one delivery.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,11 +27,14 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
 enum { maxStreams = 200000, maxPublishers = 4096, maxData = 60000, readBytes = 1 << 20, connectsAtOnce = 100 };
 static const uint64_t second = 1000000000ull, patience = 30 * 1000000000ull;
+/** Of the clock's events; a stream's are its number, a publisher's its number and the highest bit. */
+static const uint32_t clockData = 0xffffffffu;
 
 typedef struct {
   int fd;
@@ -54,7 +60,7 @@ typedef struct {
   uint64_t total, max;
 } Histogram;
 
-static int port, epoll;
+static int port, publishPort, epoll;
 static Stream streams[maxStreams];
 static int streamCount, ended;
 static Publisher publishers[maxPublishers];
@@ -91,7 +97,7 @@ static double quantileMs(const Histogram *histogram, double quantile) {
 }
 
 /** Every 20,000 connections come from an address of their own, so that the ports of one do not run out. */
-static int openConnection(void) {
+static int openConnection(int port) {
   static unsigned opened;
   int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
   struct sockaddr_in from = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(0x7f000002 + opened++ / 20000 % 200)};
@@ -124,7 +130,7 @@ static void openStream(Stream *stream, const char *pathTemplate, int index, uint
   number(path, sizeof path, pathTemplate, index);
   int length = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s%s%s\r\n", path, port,
                         token ? "Authorization: Bearer " : "", token ? token : "", token ? "\r\n" : "");
-  *stream = (Stream){.fd = openConnection()};
+  *stream = (Stream){.fd = openConnection(port)};
   if (write(stream->fd, request, length) != length) fail("subscribing", strerror(errno));
   struct epoll_event readable = {.events = EPOLLIN, .data.u32 = eventData};
   epoll_ctl(epoll, EPOLL_CTL_ADD, stream->fd, &readable);
@@ -229,18 +235,18 @@ static void readStream(Stream *stream, uint64_t arrived) {
   }
 }
 
-static void publish(Publisher *publisher, int index, int bytes, int topics, const char *topicTemplate) {
+static void publish(Publisher *publisher, uint64_t at, int index, int bytes, int topics, const char *topicTemplate) {
   static char topic[2048], padding[maxData], body[maxData + 4096], request[maxData + 8192];
   if (padding[0] == 0) memset(padding, 'x', sizeof padding);
   number(topic, sizeof topic, topicTemplate, index % topics);
-  publisher->sentAt = now();
+  publisher->sentAt = at;
   int markBytes = snprintf(NULL, 0, "~%llu~", (unsigned long long)publisher->sentAt);
   int length = snprintf(body, sizeof body, "topic=%s&data=~%llu~%.*s", topic, (unsigned long long)publisher->sentAt,
                         bytes > markBytes ? bytes - markBytes : 0, padding);
   length = snprintf(request, sizeof request,
                     "POST /.well-known/mercure HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n"
                     "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s",
-                    port, getenv("PUBLISHER_TOKEN"), length, body);
+                    publishPort, getenv("PUBLISHER_TOKEN"), length, body);
   if (write(publisher->fd, request, length) != length) fail("publishing", "the request was not taken whole");
   publisher->busy = 1;
   publisher->length = 0;
@@ -269,33 +275,53 @@ static void readAnswer(Publisher *publisher, uint64_t arrived) {
   answered++;
 }
 
-static void publishAll(int count, int atOnce, int bytes, int perUpdate, int topics, const char *topic) {
-  if (atOnce > maxPublishers || bytes > maxData || topics < 1) fail("publishing", "too many publishers, or too large");
+/** Wakes the loop so many times a second. */
+static int openClock(int rate) {
+  int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+  struct timespec period = {.tv_sec = rate == 1, .tv_nsec = second / rate % second};
+  struct itimerspec times = {.it_interval = period, .it_value = period};
+  struct epoll_event ticks = {.events = EPOLLIN, .data.u32 = clockData};
+  if (fd < 0 || timerfd_settime(fd, 0, &times, NULL) < 0) fail("publishing", strerror(errno));
+  epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &ticks);
+  return fd;
+}
+
+static void publishAll(int count, int atOnce, int bytes, int perUpdate, int topics, int rate, const char *topic) {
+  if (atOnce > maxPublishers || bytes > maxData || topics < 1 || rate < 0)
+    fail("publishing", "too many publishers, too large, no topic, or no rate");
   memset(&latencies, 0, sizeof latencies);
   memset(&answers, 0, sizeof answers);
   delivered = 0;
   answered = refused = ended = 0;
   for (int i = 0; i < atOnce; i++) {
-    publishers[i] = (Publisher){.fd = openConnection()};
+    publishers[i] = (Publisher){.fd = openConnection(publishPort)};
     struct epoll_event readable = {.events = EPOLLIN, .data.u32 = 0x80000000u | i};
     epoll_ctl(epoll, EPOLL_CTL_ADD, publishers[i].fd, &readable);
   }
   uint64_t expected = (uint64_t)count * perUpdate, started = now(), time = started, lastNews = started, published = 0;
+  int clock = rate > 0 ? openClock(rate) : -1;
   struct epoll_event events[1024];
-  for (int sent = 0; (delivered < expected || answered < count) && time - lastNews < patience;) {
-    for (int i = 0; i < atOnce && sent < count; i++)
-      if (!publishers[i].busy) publish(&publishers[i], sent++, bytes, topics, topic);
+  for (int sent = 0, turn = 0; (delivered < expected || answered < count) && time - lastNews < patience;) {
+    // In turn, so that no connection is idle for so long that it is closed.
+    for (int tried = 0; tried < atOnce && sent < count; tried++, turn = (turn + 1) % atOnce) {
+      if (publishers[turn].busy) continue;
+      uint64_t at = now(), due = rate > 0 ? started + sent * second / rate : at;
+      if (due > at) break;
+      publish(&publishers[turn], due, sent++, bytes, topics, topic);
+    }
     int arrivals = epoll_wait(epoll, events, 1024, 100);
     time = now();
     if (arrivals > 0) lastNews = time;
     for (int i = 0; i < arrivals; i++) {
       uint32_t data = events[i].data.u32;
-      if (data & 0x80000000u) readAnswer(&publishers[data & 0x7fffffffu], time);
+      if (data == clockData) (void)!read(clock, buffer, 8);
+      else if (data & 0x80000000u) readAnswer(&publishers[data & 0x7fffffffu], time);
       else readStream(&streams[data], time);
     }
     if (answered == count && published == 0) published = time;
   }
   for (int i = 0; i < atOnce; i++) closeConnection(publishers[i].fd);
+  if (clock >= 0) close(clock);
   if (delivered == 0) lastDelivery = time;
   printf("{\"deliveries\":%llu,\"expected\":%llu,\"answered\":%d,\"refused\":%d,\"ended\":%d,\"seconds\":%.6f,"
          "\"publishSeconds\":%.6f,\"latencyMs\":{\"p50\":%.3f,\"p99\":%.3f,\"max\":%.3f},"
@@ -307,21 +333,23 @@ static void publishAll(int count, int atOnce, int bytes, int perUpdate, int topi
 }
 
 int main(int argc, char **argv) {
-  if (argc != 2) fail("arguments", "PORT is expected");
+  if (argc < 2 || argc > 3) fail("arguments", "PORT is expected, and perhaps that to publish to");
   port = atoi(argv[1]);
+  publishPort = atoi(argv[argc - 1]);
   struct rlimit files;
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
   epoll = epoll_create1(0);
   static char line[8192], text[4096];
-  int count, atOnce, bytes, perUpdate, topics;
+  int count, atOnce, bytes, perUpdate, topics, rate;
   while (fgets(line, sizeof line, stdin) != NULL) {
     if (sscanf(line, "connect %d %4095s", &count, text) == 2) openStreams(count, text, 0);
     else if (sscanf(line, "stall %d %4095s", &count, text) == 2) openStreams(count, text, 1);
     else if (sscanf(line, "churn %d %4095s", &count, text) == 2) churn(count, text);
-    else if (sscanf(line, "publish %d %d %d %d %d %4095s", &count, &atOnce, &bytes, &perUpdate, &topics, text) == 6)
-      publishAll(count, atOnce, bytes, perUpdate, topics, text);
+    else if (sscanf(line, "publish %d %d %d %d %d %d %4095s", &count, &atOnce, &bytes, &perUpdate, &topics, &rate,
+                    text) == 7)
+      publishAll(count, atOnce, bytes, perUpdate, topics, rate, text);
     else if (strncmp(line, "close", 5) == 0) closeStreams();
     else fail("no such command", line);
     fflush(stdout);

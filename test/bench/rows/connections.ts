@@ -11,7 +11,7 @@ export const connections: Measure = async bench => {
   const pace = await Pace.measure(bench)
   const runs = await bench.repeat(async () => {
     await using server = bench.startHub()
-    await using load = await bench.startLoad(server, await subscriberToken(['*']))
+    await using load = await bench.startLoad(server, { subscriberToken: await subscriberToken(['*']) })
     // So that code and caches are not counted as streams.
     await load.churn(2000)
     const before = await server.rssBytes()
