@@ -112,7 +112,9 @@ export class Cluster {
   }
 
   #beat(): void {
-    this.#send({ type: 'beat', version: this.#version, burials: this.#burials.told(this.#clock.now()) })
+    const { holding } = this.#burials
+    const burials = this.#burials.told(this.#clock.now())
+    this.#send({ type: 'beat', version: this.#version, burials, ...(holding.length > 0 && { holding }) })
   }
 
   #receive(bytes: Uint8Array): void {
@@ -135,6 +137,7 @@ export class Cluster {
     peer.heardAt = this.#clock.now()
     if (message.type === 'beat') {
       if (peer.isBehind(message.version)) this.#send({ type: 'ask', of: sender })
+      for (const node of message.holding ?? []) this.#burials.postpone(node, peer.heardAt)
       for (const burial of message.burials) this.#takeBurial(burial)
     } else if (message.type === 'change') peer.change(message)
     else if (message.type === 'list') peer.addPart(message)

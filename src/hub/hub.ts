@@ -65,7 +65,7 @@ export class Hub {
     }
     if (subscriptions) {
       this.presence = new Presence({
-        announce: update => this.#announce(update),
+        publish: update => transport.publish(update),
         broadcast: transport.broadcast,
         times: cluster,
         failed: (error, during) => observer.failed(error, during),
@@ -109,6 +109,7 @@ export class Hub {
     const { update, event } = this.#recent.append(entry)
     this.#lastEventId = update.id
     if (!live) return
+    this.presence?.delivered(update.id)
     let subscribers = 0
     this.#live.match(update, subscriber => {
       this.#fanOut.enqueue(subscriber, event)
@@ -186,13 +187,5 @@ export class Hub {
     for (const subscriber of [...this.#connected]) subscriber.end('shutdown')
     this.presence?.leave()
     await this.#transport.close()
-  }
-
-  async #announce(update: Update): Promise<void> {
-    try {
-      await this.#transport.publish(update)
-    } catch (error) {
-      this.#observer.failed(error, 'announcing a subscription')
-    }
   }
 }

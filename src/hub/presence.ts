@@ -2,13 +2,14 @@ import type { MatcherKind } from '../protocol/matcher.ts'
 import { createSubscriptions, type Subscription, subscriptionEvent } from '../protocol/subscription.ts'
 import type { Update } from '../protocol/update.ts'
 import type { Broadcast } from '../transport.ts'
+import { Announcements } from './announcements.ts'
 import { Cluster, type ClusterTimes } from './cluster.ts'
 import type { Subscriber } from './subscriber.ts'
 import { createUpdateId } from './update-id.ts'
 
 export interface PresenceOptions {
-  /** Stores an update; it is called in the order of changes and deals with failure itself. */
-  readonly announce: (update: Update) => Promise<void>
+  /** Stores an update; it is called in the order of changes. @throws HubError */
+  readonly publish: (update: Update) => Promise<void>
   /** How the nodes of this hub speak to each other; `undefined`: there is one. */
   readonly broadcast: Broadcast | undefined
   readonly times: ClusterTimes
@@ -17,14 +18,14 @@ export interface PresenceOptions {
 
 /** Who is subscribed to what, at all nodes, announced as it changes by updates of the log that only granted subscribers receive. */
 export class Presence {
-  readonly #announceUpdate: (update: Update) => Promise<void>
+  readonly #announcements: Announcements
   /** Those of this node, by subscriber. */
   readonly #own = new Map<string, readonly Subscription[]>()
   /** Those of the other nodes. */
   readonly #cluster: Cluster | undefined
 
-  constructor({ announce, broadcast, times, failed }: PresenceOptions) {
-    this.#announceUpdate = announce
+  constructor({ publish, broadcast, times, failed }: PresenceOptions) {
+    this.#announcements = new Announcements({ publish, failed })
     if (broadcast === undefined) return
     this.#cluster = new Cluster({
       ...times,
@@ -42,7 +43,13 @@ export class Presence {
 
   /** The other nodes forget what is left here. */
   leave(): void {
+    this.#announcements.close()
     this.#cluster?.leave()
+  }
+
+  /** The log has delivered an update with this id: perhaps one that announces. */
+  delivered(updateId: string): void {
+    this.#announcements.delivered(updateId)
   }
 
   add({ id, matchers, grant }: Subscriber): void {
@@ -96,7 +103,9 @@ export class Presence {
   }
 
   #store(subscription: Subscription): Promise<void> {
-    return this.#announceUpdate(subscriptionEvent(subscription, createUpdateId()))
+    // Whose end could not be announced before is not to be announced as active after that.
+    const isDue = () => !subscription.active || this.#own.has(subscription.subscriber)
+    return this.#announcements.announce(subscriptionEvent(subscription, createUpdateId()), isDue)
   }
 }
 

@@ -130,6 +130,20 @@ suite('subscriptions of several nodes', () => {
     }
   })
 
+  test('an announcement of very many ends that takes longer than the lease is left to the one that has begun it', async () => {
+    for (const knowsDeaths of [true, false]) {
+      const network = new ClusterNetwork({ knowsDeaths, publishMs: 5000 })
+      const nodes = await startNodes(network, 3)
+      const topics = Array.from({ length: 500 }, (_, i) => `topic-${i}`)
+      for (const topic of topics) await nodes[2]!.join(topic)
+      await network.pass(10_000)
+      nodes[2]!.kill()
+      await network.pass(90_000)
+      assertAgreed(nodes, 'after a death')
+      for (const topic of topics) assert.equal(network.announcements(topic), '+-')
+    }
+  })
+
   test('a node that leaves announces the end of its own subscriptions, and no other does', async () => {
     const network = new ClusterNetwork({ knowsDeaths: true })
     const nodes = await startNodes(network, 3)

@@ -15,6 +15,8 @@ export interface NetworkOptions {
   /** The longest delay of a message, in milliseconds: those on their way at once arrive in any order. */
   readonly delayMs?: number
   readonly maxBytes?: number
+  /** What an update takes to be stored, in milliseconds. */
+  readonly publishMs?: number
   /** The backend says so when a node vanishes. */
   readonly knowsDeaths?: boolean
 }
@@ -40,7 +42,7 @@ export class ClusterNetwork {
   #appointments: Appointment[] = []
 
   constructor(options: NetworkOptions = {}) {
-    this.options = { seed: 0, loss: 0, delayMs: 0, maxBytes: 1 << 20, knowsDeaths: false, ...options }
+    this.options = { seed: 0, loss: 0, delayMs: 0, maxBytes: 1 << 20, publishMs: 0, knowsDeaths: false, ...options }
     this.#random = createRandom(this.options.seed)
   }
 
@@ -131,7 +133,12 @@ export class ClusterNode implements Clock {
       start: async (_options, deliver) => {
         this.#deliver = deliver
       },
-      publish: async update => network.publish(update),
+      publish: async update => {
+        const { publishMs } = network.options
+        if (publishMs > 0) await new Promise<void>(resolve => network.at(network.now + publishMs, resolve))
+        // Who has died meanwhile may have sent it before.
+        network.publish(update)
+      },
       broadcast,
       close: async () => {
         this.#closed = true

@@ -5,7 +5,9 @@ import type { Peer } from './peer.ts'
 /** A node that has gone, whose subscriptions have not been announced as ended yet, as far as is known here. */
 interface Dead {
   readonly peer: Peer
-  readonly since: number
+  since: number
+  /** Another node has begun to announce it. */
+  isHeld: boolean
 }
 
 export interface BurialsOptions {
@@ -18,11 +20,13 @@ export interface BurialsOptions {
 
 /**
  * The nodes that have gone, until one of the others has announced the end of their subscriptions: the living one with the lowest id at once,
- * and the next one a lease later each, should the ones before it have gone as well.
+ * and the next one a lease later each, should the ones before it have gone as well. One that has begun says so for as long as it takes.
  */
 export class Burials {
   readonly #options: BurialsOptions
   readonly #dead = new Map<string, Dead>()
+  /** Those that this node is about to hold. */
+  readonly #holding = new Set<string>()
   /** Those that this node has held, and until when the others are told of them. */
   readonly #held = new Map<string, Burial & { until: number }>()
 
@@ -31,7 +35,7 @@ export class Burials {
   }
 
   add(peer: Peer, now: number): void {
-    if (peer.subscriptions.size > 0) this.#dead.set(peer.id, { peer, since: now })
+    if (peer.subscriptions.size > 0) this.#dead.set(peer.id, { peer, since: now, isHeld: false })
   }
 
   /** A node that was taken for dead is heard of: what is known of it, unless it was buried. */
@@ -43,6 +47,14 @@ export class Burials {
     return dead?.peer
   }
 
+  /** Another node holds it: this one is to do so if nothing more is heard of that. */
+  postpone(id: string, now: number): void {
+    const dead = this.#dead.get(id)
+    if (dead === undefined) return
+    dead.since = now
+    dead.isHeld = true
+  }
+
   /** Another node has held it. */
   release(id: string): void {
     this.#dead.delete(id)
@@ -51,14 +63,24 @@ export class Burials {
   /** Buries those whose turn it is for this node. Resolves with true when it has done so. */
   async hold(now: number): Promise<boolean> {
     const { rank, leaseMs, announceEnd } = this.#options
-    const due = [...this.#dead.values()].filter(({ since }) => now - since >= rank() * leaseMs)
-    for (const { peer } of due) this.#dead.delete(peer.id)
+    const leases = ({ isHeld }: Dead) => Math.max(isHeld ? 1 : 0, rank())
+    const due = [...this.#dead.values()].filter(dead => now - dead.since >= leases(dead) * leaseMs)
+    for (const { peer } of due) {
+      this.#dead.delete(peer.id)
+      this.#holding.add(peer.id)
+    }
     for (const { peer } of due) {
       await announceEnd([...peer.subscriptions.values()].flat())
+      this.#holding.delete(peer.id)
       this.#held.set(peer.id, { node: peer.id, burial: crypto.randomUUID(), until: now + this.#tellForMs })
       if (this.#held.size > maxHeld) this.#held.delete(this.#held.keys().next().value!)
     }
     return due.length > 0
+  }
+
+  /** The other nodes leave these to this one. */
+  get holding(): readonly string[] {
+    return [...this.#holding]
   }
 
   /** What the other nodes, and those that return, are to know. */

@@ -11,8 +11,13 @@ export interface Burial {
 
 /** What nodes tell each other. `version` counts the changes of the sender's list, from 0, when it is empty. */
 export type Message =
-  /** I live, and my list has this version. */
-  | { readonly type: 'beat'; readonly version: number; readonly burials: readonly Burial[] }
+  /** I live, and my list has this version; I announce the ends of these nodes' subscriptions just now. */
+  | {
+      readonly type: 'beat'
+      readonly version: number
+      readonly burials: readonly Burial[]
+      readonly holding?: readonly string[]
+    }
   /** The change that made this version: a subscriber came with these subscriptions, or left. */
   | {
       readonly type: 'change'
