@@ -61,11 +61,27 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
   { room: /^src\/archive\.ts$/, mayImport: [/^src\/protocol\//] },
   { room: /^src\/log\.ts$/, mayImport: [] },
   { room: /^src\/metrics\.ts$/, mayImport: [/^src\/hub\//] },
+  { room: /^src\/hub-log\.ts$/, mayImport: [] },
   {
-    room: /^src\/serve\.ts$/,
+    // What a hub consists of, wherever it is reached.
+    room: /^src\/parts\.ts$/,
     mayImport: [
       /^src\/(config|http|hub|protocol)\//,
-      /^src\/(errors|log|metrics|transport)\.ts$/,
+      /^src\/(hub-log|errors|metrics|transport)\.ts$/,
+      /^transports\/index\.ts$/,
+    ],
+  },
+  {
+    room: /^src\/serve\.ts$/,
+    mayImport: [/^src\/(config|http|hub)\//, /^src\/(parts|log|metrics|transport)\.ts$/, /^transports\/index\.ts$/],
+  },
+  // What an application asks of its hub without HTTP.
+  { room: /^src\/embed\//, mayImport: [/^src\/(embed|hub|protocol)\//, /^src\/errors\.ts$/] },
+  {
+    room: /^src\/embed\.ts$/,
+    mayImport: [
+      /^src\/(embed|config|http|hub|protocol)\//,
+      /^src\/(parts|hub-log|errors|transport)\.ts$/,
       /^transports\/index\.ts$/,
     ],
   },
@@ -78,7 +94,7 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
     room: /^src\/cli\//,
     mayImport: [
       /^src\/(cli|config|protocol)\//,
-      /^src\/(errors|log|serve|serve-workers)\.ts$/,
+      /^src\/(errors|log|parts|serve|serve-workers)\.ts$/,
       /^src\/http\/tokens\/signing\.ts$/,
       /^package\.json$/,
     ],
@@ -115,7 +131,7 @@ test('each room imports only from the rooms it may look into', () => {
 
 /** Packages that only some files may know. */
 const guarded: readonly { readonly name: RegExp; readonly onlyIn: RegExp }[] = [
-  { name: /^(hono|@hono)(\/|$)/, onlyIn: /^src\/(http\/|serve\.ts$)/ },
+  { name: /^(hono|@hono)(\/|$)/, onlyIn: /^src\/(http\/|embed\.ts$)/ },
   { name: /^jose$/, onlyIn: /^src\/(http\/tokens\/(token|key-set)|cli\/token)\.ts$/ },
   { name: /^lmdb$/, onlyIn: /^transports\/bolt/ },
   { name: /^ioredis$/, onlyIn: /^transports\/redis\/client\.ts$/ },

@@ -21,12 +21,13 @@ interface Entry {
 /** The transport of each URL scheme. */
 const transports: Readonly<Record<string, Entry>> = {
   local: { load: () => import('./local.ts'), isSingleNode: true },
-  bolt: { load: () => import('./bolt.ts'), isSingleNode: true },
+  bolt: { load: loadBolt, isSingleNode: true },
   redis: { load: () => import('./redis.ts'), isSingleNode: false },
   rediss: { load: () => import('./redis.ts'), isSingleNode: false },
   valkey: { load: () => import('./redis.ts'), isSingleNode: false },
   postgres: { load: () => import('./postgres.ts'), isSingleNode: false },
   postgresql: { load: () => import('./postgres.ts'), isSingleNode: false },
+  kafka: { load: () => import('./kafka.ts'), isSingleNode: false },
 }
 
 /** @throws HubError `configuration_invalid` for an unknown scheme or a bad URL, `transport_unavailable` */
@@ -80,4 +81,17 @@ function entryOf(url: URL): Entry {
     'configuration_invalid',
     `transport_url: this version has no ${scheme}:// transport; it has ${known.join(', ')}.`,
   )
+}
+
+/** Its database is a program for one kind of machine, in a package that installations may leave out. */
+async function loadBolt(): Promise<TransportModule> {
+  try {
+    return await import('./bolt.ts')
+  } catch (cause) {
+    throw new HubError(
+      'configuration_invalid',
+      `transport_url, bolt: the package "lmdb" cannot be used here; install it for ${process.platform}-${process.arch}, without --omit=optional and --ignore-scripts, or choose another transport: local://local keeps nothing, redis://, postgres://, kafka:// and pulsar:// keep updates on a server.`,
+      { cause },
+    )
+  }
 }

@@ -90,7 +90,7 @@ describe('talaria check', () => {
         /^transport_url, local: there is no option "sise"\. Did you mean "size"\?/,
       ],
       ['transport_url: bolt://updates.db?size=-1', /^transport_url, bolt: size: "-1" is not a whole number/],
-      ['transport_url: kafka://user:hidden@host/?topic=t', /^transport_url: this version has no kafka:\/\/ transport/],
+      ['transport_url: kafka://user:hidden@host', /^transport_url, kafka: the topic is missing/],
       [missing, /^subscriber_jwt_key: the JWK Set cannot be used: ENOENT/],
     ] as const) {
       const { code, out, err } = await check(`jwt_key: ${secret}\n${line}`)

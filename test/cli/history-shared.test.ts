@@ -13,7 +13,7 @@ const updates = [
   { id: 'a', topics: ['https://example.com/pens'], data: 'nul \0 and \ud83d\ude00', type: 'changed', retry: 500 },
 ]
 
-for (const name of ['redis', 'postgres', 'kafka'] as const) {
+for (const name of ['redis', 'postgres', 'kafka', 'pulsar'] as const) {
   const backend = await backends[name]!()
   describe(`a log in ${name}`, { skip: backend.skipped }, async () => {
     if (backend.skipped !== false) return
@@ -123,7 +123,7 @@ for (const name of ['redis', 'postgres', 'kafka'] as const) {
         assert.match(
           message,
           new RegExp(
-            `^transport_url, ${name}: .*${name}://user:password@host|"nobody" does not exist|asks for no user`,
+            `^transport_url, ${name}: .*${name}://user:password@host|"nobody" does not exist|asks for no user|knows tokens, no users`,
           ),
         )
         assert.doesNotMatch(message, /hunter2/)

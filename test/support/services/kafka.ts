@@ -30,6 +30,8 @@ export interface KafkaOptions {
   /** For listeners of their own, at which a user and a password are asked for, without TLS and with it. */
   readonly users?: Readonly<Record<string, string>>
   readonly certificate?: Certificate
+  /** The one that controls the cluster to which this one belongs. Absent: itself. */
+  readonly controller?: KafkaServer
 }
 
 /** The ports at which it listens, and what it speaks there. */
@@ -47,6 +49,8 @@ const clusterId = '4L6g3nShT-eMCtK--X86sw'
 
 /** A real Kafka broker of a test's own, in KRaft mode, thrown away at the end. */
 export class KafkaServer implements AsyncDisposable {
+  /** The number by which the cluster knows it. */
+  readonly id: number
   readonly directory: string
   readonly ports: Ports
   readonly #classPath: string
@@ -75,6 +79,7 @@ export class KafkaServer implements AsyncDisposable {
     this.directory = directory
     this.ports = ports
     this.#options = options
+    this.id = options.controller === undefined ? 1 : options.controller.id + 1
     this.#relayPort = ports.relayed
   }
 
@@ -130,7 +135,7 @@ export class KafkaServer implements AsyncDisposable {
 
   async #settings(): Promise<string[]> {
     const { plain, relayed, controller, sasl, tls } = this.ports
-    const { users, certificate, settings = [] } = this.#options
+    const { users, certificate, controller: other, settings = [] } = this.#options
     const at = (name: string, port: number) => `${name}://127.0.0.1:${port}`
     const listeners = [at('PLAIN', plain), at('RELAYED', relayed)]
     const advertised = [at('PLAIN', plain), at('RELAYED', this.#relayPort)]
@@ -154,11 +159,22 @@ export class KafkaServer implements AsyncDisposable {
       )
       more.push(`listener.name.tls.ssl.keystore.location=${file}`, 'listener.name.tls.ssl.keystore.type=PEM')
     }
+    const roles =
+      other === undefined
+        ? [
+            'process.roles=broker,controller',
+            `node.id=${this.id}`,
+            `controller.quorum.voters=${this.id}@127.0.0.1:${controller}`,
+            `listeners=${[...listeners, at('CONTROLLER', controller)]}`,
+          ]
+        : [
+            'process.roles=broker',
+            `node.id=${this.id}`,
+            `controller.quorum.voters=${other.id}@127.0.0.1:${other.ports.controller}`,
+            `listeners=${listeners}`,
+          ]
     return [
-      'process.roles=broker,controller',
-      'node.id=1',
-      `controller.quorum.voters=1@127.0.0.1:${controller}`,
-      `listeners=${[...listeners, at('CONTROLLER', controller)]}`,
+      ...roles,
       `advertised.listeners=${advertised}`,
       'inter.broker.listener.name=PLAIN',
       'controller.listener.names=CONTROLLER',

@@ -1,0 +1,124 @@
+import { HubError } from '../../src/errors.ts'
+import { Failure } from '../backend/failure.ts'
+import { misconfigured } from '../backend/refusals.ts'
+import { type Connection, connectBroker, kill, type Library } from './broker.ts'
+import { interpret } from './failure.ts'
+import { type Address, kafka, type Location } from './location.ts'
+
+/** Where a topic's first partition is. */
+export interface Whereabouts {
+  /** What the cluster calls this topic: another one of the same name has another. `undefined`: it calls it nothing else. */
+  readonly topicId: string | undefined
+  readonly partitions: number
+  /** `undefined`: it has none now. */
+  readonly leader: Address | undefined
+}
+
+/** Coordinators are there for groups, and for others. */
+const groupKey = 0
+/** Kafka's name of the id that no topic has. */
+const noId = '00000000-0000-0000-0000-000000000000'
+
+type ReadMetadata = Library['metadataV10']['api']['async']
+
+/** A cluster, as one of its brokers knows it. */
+export class Cluster {
+  readonly address: Address
+  readonly connection: Connection
+  readonly #readMetadata: ReadMetadata
+
+  /** @throws Failure, HubError `configuration_invalid` */
+  static async ask(library: Library, location: Location, address: Address, signal: AbortSignal): Promise<Cluster> {
+    const connection = await connectBroker(library, location, address, signal)
+    try {
+      return new Cluster(address, connection, await chooseMetadata(library, connection))
+    } catch (error) {
+      kill(connection)
+      throw explain(error)
+    }
+  }
+
+  private constructor(address: Address, connection: Connection, readMetadata: ReadMetadata) {
+    this.address = address
+    this.connection = connection
+    this.#readMetadata = readMetadata
+  }
+
+  /** @returns `undefined`: there is no such topic. @throws Failure */
+  async find(topic: string): Promise<Whereabouts | undefined> {
+    try {
+      const { brokers, topics } = await this.#readMetadata(this.connection, [{ name: topic }], false)
+      const { partitions, topicId } = topics[0]!
+      const first = partitions.find(({ partitionIndex }) => partitionIndex === 0)
+      return {
+        topicId: topicId === undefined || topicId === noId ? undefined : topicId,
+        partitions: partitions.length,
+        leader: brokers.find(({ nodeId }) => nodeId === first?.leaderId),
+      }
+    } catch (error) {
+      const failure = interpret(error)
+      if (failure.code === 'UNKNOWN_TOPIC_OR_PARTITION') return undefined
+      throw failure
+    }
+  }
+
+  /** The broker that keeps the offsets of a consumer group. @throws Failure */
+  async findCoordinator(library: Library, group: string): Promise<Address> {
+    try {
+      const { coordinators } = await library.findCoordinatorV2.api.async(this.connection, groupKey, [group])
+      return coordinators[0]!
+    } catch (error) {
+      throw interpret(error)
+    }
+  }
+
+  /** The broker that makes topics. @throws Failure */
+  async findController(): Promise<Address> {
+    const { brokers, controllerId } = await this.#readMetadata(this.connection, [], false)
+    const controller = brokers.find(({ nodeId }) => nodeId === controllerId)
+    if (controller === undefined) throw new Failure('passing', 'the cluster has no controller now')
+    return controller
+  }
+}
+
+/** Finds out whether the broker speaks what is spoken here. */
+async function chooseMetadata(library: Library, connection: Connection): Promise<ReadMetadata> {
+  const { produceV7, fetchV11, listOffsetsV5, metadataV8, metadataV10 } = library
+  const { apiKeys } = await library.apiVersionsV3.api.async(connection, 'talaria', '1.0')
+  const speaks = ({ api }: { api: { key: number; version: number } }) =>
+    apiKeys.some(
+      known => known.apiKey === api.key && known.minVersion <= api.version && api.version <= known.maxVersion,
+    )
+  if (![produceV7, fetchV11, listOffsetsV5, metadataV8].every(speaks)) {
+    throw misconfigured(kafka, 'the broker is too old; Kafka 2.4 or later is needed')
+  }
+  // Since Kafka 2.8 topics have ids.
+  return speaks(metadataV10) ? metadataV10.api.async : metadataV8.api.async
+}
+
+/**
+ * A broker at which one has to log in ends the connections of those who have not, and says nothing: so it is asked.
+ * @throws HubError `configuration_invalid` when it is so
+ */
+export async function checkOpenness(
+  library: Library,
+  location: Location,
+  address: Address,
+  signal: AbortSignal,
+): Promise<void> {
+  if (location.credentials !== undefined) return
+  const connection = await connectBroker(library, location, address, signal)
+  try {
+    await library.saslHandshakeV1.api.async(connection, 'PLAIN')
+  } catch (error) {
+    if (interpret(error).code !== 'UNSUPPORTED_SASL_MECHANISM') return
+  } finally {
+    kill(connection)
+  }
+  throw misconfigured(
+    kafka,
+    'the broker asks for user and password at that port; add user=…&password=…, and mechanism=… if it is not plain',
+  )
+}
+
+export const explain = (error: unknown): Error => (error instanceof HubError ? error : interpret(error))
