@@ -28,6 +28,10 @@ const transports: Readonly<Record<string, Entry>> = {
   postgres: { load: () => import('./postgres.ts'), isSingleNode: false },
   postgresql: { load: () => import('./postgres.ts'), isSingleNode: false },
   kafka: { load: () => import('./kafka.ts'), isSingleNode: false },
+  pulsar: { load: () => import('./pulsar.ts'), isSingleNode: false },
+  'pulsar+ssl': { load: () => import('./pulsar.ts'), isSingleNode: false },
+  'pulsar+ws': { load: () => import('./pulsar.ts'), isSingleNode: false },
+  'pulsar+wss': { load: () => import('./pulsar.ts'), isSingleNode: false },
 }
 
 /** @throws HubError `configuration_invalid` for an unknown scheme or a bad URL, `transport_unavailable` */

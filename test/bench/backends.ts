@@ -32,6 +32,7 @@ export const backends: readonly Backend[] = [
     start: startPostgres,
   },
   asInTests('kafka', 'acks from all of one broker: in its page cache', { publishes: 10_000, latencyMs: 50 }),
+  asInTests('pulsar', 'acks from one bookie: in its page cache', { publishes: 5000, latencyMs: 50 }),
 ]
 
 /** As tests have it: its settings are those with which it comes. */

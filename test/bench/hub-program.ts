@@ -11,6 +11,8 @@ const log = createLog({ format: 'json', debug: false, destination: { write() {} 
 // The load shares the machine: a pause of its reader must not end streams.
 const settings = { transport_url: 'local://local', dispatch_timeout: '60s', ...JSON.parse(process.argv[2] ?? '{}') }
 const hub = await serve(readSettings(settings), log)
+// A log on another machine is reached a moment later than the hub.
+await hub.attached
 const answer = (message: unknown) => process.stdout.write(`${JSON.stringify(message)}\n`)
 answer({ port: Number(new URL(hub.url).port) })
 

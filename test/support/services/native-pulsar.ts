@@ -7,6 +7,6 @@ async function lack(): Promise<string | false> {
     return false
   } catch {
     // Its binary is not in any registry: where it is to be tried it is installed by hand.
-    return 'The package pulsar-client is not installed: npm install --no-save --allow-scripts=pulsar-client pulsar-client.'
+    return 'The package pulsar-client is not installed: npm install --no-save pulsar-client.'
   }
 }

@@ -186,6 +186,14 @@ export class PulsarServer implements AsyncDisposable {
     await this.#end('SIGTERM')
   }
 
+  /** Ends it, and starts it without anything that it had. */
+  async empty(): Promise<void> {
+    await this.#end('SIGKILL')
+    for (const data of ['metadata', 'bookkeeper'])
+      await rm(join(this.directory, data), { recursive: true, force: true })
+    await this.run()
+  }
+
   async #end(signal: NodeJS.Signals): Promise<void> {
     const child = this.#child
     if (child === undefined) return

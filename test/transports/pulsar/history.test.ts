@@ -1,0 +1,231 @@
+import assert from 'node:assert/strict'
+import { after, describe, test } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { createUpdateId } from '../../../src/hub/update-id.ts'
+import type { Producer } from '../../../transports/pulsar/client.ts'
+import { createClient } from '../../../transports/pulsar/connect.ts'
+import { encodeUpdate, stamp } from '../../../transports/pulsar/entry.ts'
+import { readLocation } from '../../../transports/pulsar/location.ts'
+import { TestLog } from '../../support/log.ts'
+import { createTestUpdate } from '../../support/node.ts'
+import { newTopic } from '../../support/pulsar.ts'
+import { noPulsarProgram, PulsarServer } from '../../support/services/pulsar.ts'
+
+const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `id-${from + i}`)
+const publishAll = (log: TestLog, ids: readonly string[], data = '') =>
+  Promise.all(ids.map(id => log.publish({ id, data })))
+
+describe('what a log in Pulsar remembers', { skip: noPulsarProgram }, async () => {
+  if (noPulsarProgram !== false) return
+  // As Pulsar is by default: larger frames are not taken.
+  const server = await PulsarServer.start({ settings: ['webSocketMaxTextFrameSize=1048576'] })
+  after(() => server[Symbol.asyncDispose]())
+  const newLog = (options: Readonly<Record<string, string | number>> = {}) => newTopic(server.url, options)
+  const pathOf = (url: URL): string => `persistent/public/default/${url.searchParams.get('topic')}`
+
+  /** Somebody who is no hub. */
+  async function openProducer(url: URL): Promise<Producer> {
+    const location = readLocation(url)
+    const client = await createClient(location, 5000)
+    return await client.openProducer(location.topic, new AbortController().signal)
+  }
+
+  test('ids that are older than what a node was given at its start, those that come twice too', async () => {
+    const url = newLog()
+    const assigned = createUpdateId()
+    await using first = await TestLog.start(url)
+    await publishAll(first, ['twice', assigned, ...range(0, 500), 'twice', 'last'])
+    await using log = await TestLog.open(url)
+    await log.start(1)
+    assert.deepEqual(log.ids, ['last'])
+    assert.deepEqual(await log.after('twice'), [assigned, ...range(0, 500), 'twice', 'last'])
+    assert.deepEqual(await log.after(assigned), [...range(0, 500), 'twice', 'last'])
+    assert.deepEqual(await log.after('id-498'), ['id-499', 'twice', 'last'])
+    assert.equal(await log.after('never'), undefined)
+    assert.equal(await log.after(createUpdateId()), undefined)
+    await log.publish({ id: 'id-3' })
+    await log.delivers('id-3')
+    assert.equal(log.delivered.at(-1)?.reused, true)
+  })
+
+  test('with ids that are not kept in mind, those that a hub assigned are found by their time', async () => {
+    const url = newLog({ ids: 0 })
+    await using log = await TestLog.start(url)
+    const assigned = Array.from({ length: 50 }, createUpdateId)
+    await publishAll(log, [...range(0, 50), ...assigned, 'last'])
+    await log.delivers('last')
+    assert.deepEqual(await log.after(assigned[20]!), [...assigned.slice(21), 'last'])
+    assert.equal(await log.after('id-1'), undefined)
+    assert.equal(await log.after(createUpdateId()), undefined)
+  })
+
+  test('a node that starts is given the newest, however many others have started since', async () => {
+    const url = newLog()
+    const first = await TestLog.start(url)
+    await publishAll(first, range(0, 20))
+    await first.transport.close()
+    for (let i = 0; i < 60; i++) await (await TestLog.start(url)).transport.close()
+    await using log = await TestLog.open(url)
+    await log.start(3)
+    assert.deepEqual(log.ids, range(17, 20))
+    assert.ok(log.delivered.every(({ live }) => !live))
+  })
+
+  test('what Pulsar has removed is not held, not found, and not waited for', async () => {
+    const url = newLog()
+    await using log = await TestLog.start(url)
+    await publishAll(log, range(0, 100))
+    await log.delivers('id-99')
+    const { position } = log.delivered[10]!
+    // A topic that is loaded again begins a ledger, and all but that one are removed.
+    await server.admin('PUT', `${pathOf(url)}/unload`)
+    await log.publish({ id: 'next' })
+    await server.admin('DELETE', `${pathOf(url)}/truncate`)
+    await log.publish({ id: 'last' })
+    await log.delivers('last')
+    while (await log.transport.holds!(position)) await nextTurn()
+    const left = await log.all()
+    assert.deepEqual(left, ['next', 'last'].slice(-left.length))
+    assert.equal(await log.after('id-10'), undefined)
+    assert.equal(await log.after({ position }), undefined)
+    assert.equal(await log.transport.holds!(log.delivered.at(-1)!.position), true)
+    assert.deepEqual(log.ids, [...range(0, 100), 'next', 'last'])
+  })
+
+  test('a topic that is deleted is made again, and what was in it is unknown from then on', async () => {
+    const url = newLog()
+    await using log = await TestLog.start(url)
+    await publishAll(log, range(0, 100))
+    await log.delivers('id-99')
+    await server.admin('DELETE', `${pathOf(url)}?force=true`)
+    await log.publish({ id: 'new' })
+    await log.delivers('new')
+    await log.logs(/What was in the log is not there any more/)
+    assert.deepEqual(log.ids, [...range(0, 100), 'new'])
+    assert.deepEqual(await log.all(), ['new'])
+    assert.equal(await log.after('id-50'), undefined)
+  })
+
+  test('size: clients can go back to so many of the newest, and no further', async () => {
+    const url = newLog({ size: 10 })
+    await using log = await TestLog.start(url)
+    await publishAll(log, range(0, 1000))
+    await log.delivers('id-999')
+    const kept = await log.all()
+    assert.deepEqual(kept, range(1000 - kept.length, 1000))
+    assert.equal(kept.length, 10)
+    assert.equal(await log.after('id-100'), undefined)
+    assert.equal(await log.transport.holds!(log.delivered[100]!.position), false)
+    await using later = await TestLog.start(url)
+    assert.equal(await later.after('id-100'), undefined)
+    assert.deepEqual(await later.after('id-990'), range(991, 1000))
+  })
+
+  test('the topic keeps what it gets: all of it, or as the URL says, or as it was told before', async () => {
+    const retentionOf = async (url: URL) => {
+      await using _ = await TestLog.start(url)
+      for (;;) {
+        const retention = await server.admin('GET', `${pathOf(url)}/retention`)
+        if (retention !== undefined && retention !== null) return retention
+        await nextTurn()
+      }
+    }
+    assert.deepEqual(await retentionOf(newLog()), { retentionTimeInMinutes: -1, retentionSizeInMB: -1 })
+    const url = newLog({ max_age: '90s', size_bytes: '3MiB' })
+    assert.deepEqual(await retentionOf(url), { retentionTimeInMinutes: 2, retentionSizeInMB: 3 })
+    url.searchParams.delete('max_age')
+    url.searchParams.delete('size_bytes')
+    assert.deepEqual(await retentionOf(url), { retentionTimeInMinutes: 2, retentionSizeInMB: 3 })
+  })
+
+  test('messages of others are passed over, with a warning', async () => {
+    const url = newLog()
+    await using log = await TestLog.start(url)
+    const producer = await openProducer(url)
+    await log.publish({ id: 'a' })
+    for (const properties of [{}, { id: 'b' }, { id: 'b', topics: '[]' }, { id: 'b', topics: '{' }]) {
+      await producer.send({ payload: Buffer.from('not an update'), properties })
+    }
+    await log.publish({ id: 'c' })
+    await log.delivers('c')
+    await log.logs(/messages that no hub has stored; they are passed over/)
+    assert.deepEqual(log.ids, ['a', 'c'])
+    assert.deepEqual(await log.all(), ['a', 'c'])
+    assert.deepEqual(await log.after('a'), ['c'])
+    await producer.end()
+  })
+
+  test('what Pulsar has stored twice comes once', async () => {
+    const url = newLog()
+    await using log = await TestLog.start(url)
+    const producer = await openProducer(url)
+    const send = (id: string, updates: number) => {
+      const sent = { node: 'another', updates, messages: 0 }
+      return producer.send(stamp(encodeUpdate(createTestUpdate({ id })), sent))
+    }
+    // As a client does that has lost its connection to the broker: in order, from the first one that was not answered on.
+    for (const [id, updates] of [
+      ['a', 1],
+      ['b', 2],
+      ['c', 3],
+      ['b', 2],
+      ['c', 3],
+      ['d', 4],
+    ] as const) {
+      await send(id, updates)
+    }
+    await log.delivers('d')
+    assert.deepEqual(log.ids, ['a', 'b', 'c', 'd'])
+    assert.ok(log.delivered.every(({ reused }) => reused !== true))
+    assert.deepEqual(await log.all(), ['a', 'b', 'c', 'd'])
+    await using later = await TestLog.start(url)
+    assert.deepEqual(later.ids, ['a', 'b', 'c', 'd'])
+    await producer.end()
+  })
+
+  test('an update waits for messages that were sent before it, and not for ever', async () => {
+    const url = newLog()
+    await using log = await TestLog.start(url)
+    const producer = await openProducer(url)
+    const update = (id: string) => encodeUpdate(createTestUpdate({ id }))
+    await producer.send(stamp(update('a'), { node: 'another', updates: 1, messages: 5 }))
+    await log.publish({ id: 'b' })
+    await log.delivers('b')
+    assert.deepEqual(log.ids, ['a', 'b'])
+    await producer.end()
+  })
+
+  test('an update that is larger than Pulsar takes is refused for that, and nothing else is from then on', async () => {
+    const url = newLog()
+    await using log = await TestLog.start(url)
+    const data = 'x'.repeat(1_000_000)
+    await assert.rejects(log.publish({ id: 'first', data }), { code: 'transport_unavailable' })
+    await log.logs(/raise webSocketMaxTextFrameSize/)
+    await assert.rejects(log.publish({ id: 'again', data }), {
+      code: 'body_too_large',
+      message: /larger than Pulsar takes/,
+    })
+    await log.publish({ id: 'smaller', data: data.slice(0, 700_000) })
+    await log.delivers('smaller')
+    assert.deepEqual(await log.all(), ['smaller'])
+  })
+
+  test('a Pulsar that comes back without anything: noticed, and goes on with what it gets then', async () => {
+    const url = newLog()
+    await using log = await TestLog.start(url)
+    await publishAll(log, range(0, 10))
+    await log.delivers('id-9')
+    await server.empty()
+    await log.logs(/Pulsar has lost updates that were stored/)
+    await log.logs(/can be used again/)
+    await log.publish({ id: 'new' })
+    await log.delivers('new')
+    assert.deepEqual(log.ids, [...range(0, 10), 'new'])
+    assert.deepEqual(await log.all(), ['new'])
+    assert.equal(await log.after('id-3'), undefined)
+    await log.publish({ id: 'id-3' })
+    await log.delivers('id-3')
+    assert.deepEqual(await log.after('new'), ['id-3'])
+    assert.deepEqual(await log.after('id-3'), [])
+  })
+})
