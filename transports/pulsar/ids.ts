@@ -1,5 +1,6 @@
 import type { TransportLog } from '../../src/transport.ts'
 import { Failure } from '../backend/failure.ts'
+import { timeOfId } from '../backend/id-mark.ts'
 import type { Admin } from './admin.ts'
 import { decodeUpdate, type Placed } from './entry.ts'
 import type { Extent } from './extent.ts'
@@ -61,7 +62,7 @@ export class Ids {
     const isReused = this.#find(id) !== undefined
     this.#newer.add(id, position)
     // Those that are not read yet may have it; who asks for it then waits for that.
-    return isReused || (!this.#isFilled && timeOf(id) === undefined)
+    return isReused || (!this.#isFilled && timeOfId(id) === undefined)
   }
 
   /** Reads the ids of what is in the log up to a place. `density`: updates in an entry, as a rule. */
@@ -98,7 +99,7 @@ export class Ids {
 
   async #findByTime(id: string): Promise<Position | undefined> {
     const { pages, extent, admin, span } = this.#options
-    const timeMs = timeOf(id)
+    const timeMs = timeOfId(id)
     const hasForgotten =
       span === 0 || !this.#isWhole || this.#older.start !== undefined || this.#newer.start !== undefined
     if (timeMs === undefined || admin === undefined || !hasForgotten) return undefined
@@ -142,10 +143,4 @@ export class Ids {
       }
     }
   }
-}
-
-/** When a hub assigned an id, in milliseconds; `undefined` for one that it has from elsewhere. RFC 9562, section 5.7. */
-function timeOf(id: string): number | undefined {
-  const [, high, low] = /^urn:uuid:([\da-f]{8})-([\da-f]{4})-7[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/.exec(id) ?? []
-  return high === undefined ? undefined : Number.parseInt(high + low, 16)
 }

@@ -1,3 +1,4 @@
+import { markOf } from '../backend/id-mark.ts'
 import type { Position } from './position.ts'
 
 /** Places that one part knows. */
@@ -82,30 +83,16 @@ export class KnownIds {
       this.#parts.push(part)
       if (this.#parts.length > this.#maxParts) this.#start = this.#parts.shift()!.last
     }
-    part.add(this.#markOf(id), position)
+    part.add(markOf(id, this.#seed), position)
   }
 
   /** The first entry that is known to have an update with this id, where `isThere`. */
   find(id: string, isThere: (position: Position) => boolean): Position | undefined {
-    const mark = this.#markOf(id)
+    const mark = markOf(id, this.#seed)
     for (const part of this.#parts) {
       const position = part.find(mark)
       if (position !== undefined && isThere(position)) return position
     }
     return undefined
-  }
-
-  /** From 1 to 2⁵³ - 1; publishers choose ids, and are not to know which marks are alike. */
-  #markOf(id: string): number {
-    let high = this.#seed
-    let low = ~this.#seed
-    for (let i = 0; i < id.length; i++) {
-      const unit = id.charCodeAt(i)
-      high = Math.imul(high ^ unit, 0x9e3779b1)
-      low = Math.imul(low ^ unit, 0x85ebca77)
-    }
-    high = Math.imul(high ^ (high >>> 16), 0xc2b2ae3d) ^ Math.imul(low ^ (low >>> 13), 0x27d4eb2f)
-    low = Math.imul(low ^ (low >>> 16), 0x165667b1) ^ Math.imul(high ^ (high >>> 13), 0x9e3779b1)
-    return ((high >>> 11) * 2 ** 32 + (low >>> 0)) % Number.MAX_SAFE_INTEGER || 1
   }
 }
