@@ -26,10 +26,18 @@ export interface Metrics {
 /** The figures of one process, as JSON takes them. */
 export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[]
 
-/** The figures of one hub, in a registry of its own. `read` reads those that are only known when asked for. */
-export function createMetrics(read: { recentBytes: () => number; waitingBytes: () => number }): Metrics {
+/** What the figures are of: functions read those that are only known when asked for. */
+export interface MetricsOptions {
+  readonly recentBytes: () => number
+  readonly waitingBytes: () => number
+  /** The process is the hub's alone, and its figures are, too. */
+  readonly ownsProcess: boolean
+}
+
+/** The figures of one hub, in a registry of its own. */
+export function createMetrics({ ownsProcess, ...read }: MetricsOptions): Metrics {
   const registry = new Registry()
-  collectDefaultMetrics({ register: registry })
+  if (ownsProcess) collectDefaultMetrics({ register: registry })
   const registers = [registry]
   const connected = new Gauge({
     name: 'mercure_subscribers_connected',

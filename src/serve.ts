@@ -1,23 +1,15 @@
-import { setTimeout as after } from 'node:timers/promises'
-import { checkTransportUrl, openTransport } from '../transports/index.ts'
+import { openTransport } from '../transports/index.ts'
 import type { Config } from './config/config.ts'
 import { redactDsn } from './config/dsn.ts'
 import type { Address } from './config/values/address.ts'
-import type { Verifier } from './config/values/key.ts'
-import { type AppOptions, createApp } from './http/app.ts'
-import { Backlog } from './http/backlog.ts'
-import { createCompilers } from './http/compilers.ts'
+import type { createApp } from './http/app.ts'
 import { createListener } from './http/listener.ts'
 import { createMetricsApp, type Figures } from './http/metrics.ts'
-import { compileOrigins } from './http/origin.ts'
 import { openServer } from './http/server.ts'
-import { TimerWheel } from './http/timer-wheel.ts'
-import { type Authenticator, createAuthenticator } from './http/tokens/authenticate.ts'
-import type { KeySource } from './http/tokens/keys.ts'
-import { Hub, type HubObserver } from './hub/hub.ts'
-import type { Subscriber } from './hub/subscriber.ts'
+import type { Hub } from './hub/hub.ts'
 import type { Log } from './log.ts'
-import { createMetrics, type Metrics } from './metrics.ts'
+import type { Metrics } from './metrics.ts'
+import { attach, buildParts } from './parts.ts'
 import type { OpenTransport } from './transport.ts'
 
 export interface RunningHub {
@@ -35,9 +27,6 @@ export interface RunningHub {
   close(): Promise<void>
 }
 
-/** How long a hub waits for its log before it listens without. */
-const attachMs = 1000
-
 /** Where a hub listens. */
 export type Place = Pick<Config, 'listen' | 'metrics'>
 
@@ -50,7 +39,7 @@ export interface PartOfHub {
 }
 
 /**
- * Builds a hub from its configuration and starts it: the only place that knows all the parts. `openLog` opens another transport than
+ * Builds a hub from its configuration, starts it, and lets it listen. `openLog` opens another transport than
  * those that `transport_url` names; `part`: this process is one of several of a hub.
  * @throws HubError `configuration_invalid`, `transport_unavailable`
  */
@@ -60,49 +49,13 @@ export async function serve(
   openLog: OpenTransport = openTransport,
   part?: PartOfHub,
 ): Promise<RunningHub> {
-  const compileFor = createCompilers()
-  const authenticator = buildAuthenticator(config, compileFor, log)
-  const transport = await openLog(config.transportUrl, { log, publishTimeoutMs: config.publishTimeoutMs })
-  const backlog = new Backlog(config.maxQueueBytesTotal)
-  const metrics = createMetrics({ recentBytes: () => hub.recentBytes, waitingBytes: () => backlog.bytes })
-  const hub = new Hub({
-    transport,
-    recent: config.recent,
-    maxQueueBytes: config.maxQueueBytes,
-    subscriptions: config.subscriptions,
-    observer: observe(metrics, log),
-  })
-  const wheel = new TimerWheel(tickFor(config))
-  const figures = part?.figures(metrics) ?? metrics
-  const app = createApp({
-    hub,
-    authenticator,
-    compileFor,
-    accepted: config.protocol === 'auto' ? ['1.0', '0.x'] : [config.protocol],
-    allowAnonymous: config.allowAnonymous,
-    corsAllowedOrigins:
-      config.corsAllowedOrigins.length === 0
-        ? undefined
-        : compileOrigins(config.corsAllowedOrigins, 'cors_allowed_origins'),
-    publicUrls: config.publicOrigins,
-    useForwardedHeaders: config.useForwardedHeaders,
-    maxRequestBodyBytes: config.maxRequestBodyBytes,
-    wheel,
-    backlog,
-    heartbeatMs: config.heartbeatIntervalMs,
-    dispatchTimeoutMs: config.dispatchTimeoutMs,
-    writeTimeoutMs: config.writeTimeoutMs,
-    compress: config.compress,
-    metadata: describeResource(config),
-    metrics: config.metrics === 'main' ? figures : undefined,
-    demo: config.demo,
-    log,
-    refused: metrics.refused,
+  const { hub, app, figures, wheel, refused } = await buildParts(config, log, {
+    openLog: () => openLog(config.transportUrl, { log, publishTimeoutMs: config.publishTimeoutMs }),
+    figures: part?.figures,
+    ownsProcess: true,
   })
   const opened: (() => Promise<void>)[] = [() => hub.close()]
-  let isClosing = false
   const close = once(async () => {
-    isClosing = true
     if (part === undefined) log.info('shutting down')
     const closed = await Promise.allSettled(opened.map(closeOne => closeOne()))
     wheel.close()
@@ -116,43 +69,30 @@ export async function serve(
     tls: Config['tls'],
   ) => {
     const { readTimeoutMs, readHeaderTimeoutMs, shutdownTimeoutMs } = config
-    const listener = createListener(app, { log, refused: metrics.refused })
+    const listener = createListener(app, { log, refused })
     const failed = (error: Error) => log.error({ err: error }, 'the server cannot accept connections')
     const server = await openServer({ listener, setting, host, port, tls, readTimeoutMs, readHeaderTimeoutMs, failed })
     opened.push(() => server.close(shutdownTimeoutMs))
     return server.url
   }
   try {
-    const attached = hub.start()
-    // Who asks while the log is away is told so; where it is there, nobody sees a hub without it.
-    const isAttached = await Promise.race([attached.then(() => true), after(attachMs, false, { ref: false })])
-    const reached = isAttached ? attached : attachLate(attached)
-    reached.catch(() => {})
+    const { isAttached, attached } = await attach(hub, log, async error => {
+      log.fatal({ err: error }, 'the hub cannot use its log, and ends')
+      await close()
+    })
     const place = (await part?.toListen()) ?? config
     // That may have been long: where the log was found to be of no use meanwhile, the hub has closed itself.
-    if (isClosing) await attached
+    if (hub.isClosing) await attached
     const url = await open('addr', app, place.listen, config.tls)
     const metricsUrl = await openMetrics(url, place)
     if (!isAttached) log.warn('the log cannot be reached yet: until then the hub is not ready, and refuses everybody')
     if (part === undefined) {
       log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl }, `listening on ${url}`)
     }
-    return { url, metricsUrl, hub, attached: reached, close }
+    return { url, metricsUrl, hub, attached, close }
   } catch (error) {
     await close().catch(failure => log.error({ err: failure }, 'the hub that did not start was not closed cleanly'))
     throw error
-  }
-
-  async function attachLate(attached: Promise<void>): Promise<void> {
-    try {
-      await attached
-      log.info('the log is reached: the hub is ready')
-    } catch (error) {
-      if (isClosing) return
-      log.fatal({ err: error }, 'the hub cannot use its log, and ends')
-      await close()
-      throw error
-    }
   }
 
   async function openMetrics(hubUrl: string, place: Place): Promise<string | undefined> {
@@ -160,74 +100,6 @@ export async function serve(
     if (place.metrics === 'main') return `${hubUrl}/metrics`
     return `${await open('metrics_addr', createMetricsApp({ hub, metrics: figures, log }), place.metrics, null)}/metrics`
   }
-}
-
-/**
- * Finds what only shows when the parts are built: key files that cannot be read, options that a transport does not have.
- * Nothing is opened. @throws HubError `configuration_invalid`
- */
-export async function checkParts(config: Config, log: Log): Promise<void> {
-  buildAuthenticator(config, createCompilers(), log)
-  await checkTransportUrl(config.transportUrl)
-}
-
-function buildAuthenticator(config: Config, compileFor: AppOptions['compileFor'], log: Log): Authenticator {
-  return createAuthenticator({
-    legacy: { publisher: keySource(config.keys.publisher), subscriber: keySource(config.keys.subscriber) },
-    issuers: config.issuers.map(({ id, publisher, subscriber }) => ({
-      id,
-      publisher: keySource(publisher),
-      subscriber: keySource(subscriber),
-    })),
-    protocol: config.protocol,
-    cookieNames: config.cookieNames,
-    publishAllowedOrigins: config.publishAllowedOrigins,
-    resourceIdentifier: config.resourceIdentifier ?? undefined,
-    compileFor,
-    log,
-  })
-}
-
-const keySource = (verifier: Verifier | null): KeySource | undefined =>
-  verifier === null ? undefined : 'key' in verifier ? verifier : { ...verifier, jwksUrl: verifier.jwksUrl.href }
-
-/** What clients are told of the tokens that this hub takes; nothing where it takes none of generation 1.0. */
-function describeResource({ issuers, cookieNames, subscriptions }: Config): AppOptions['metadata'] {
-  if (issuers.length === 0) return undefined
-  const authorizationServers = issuers.filter(issuer => issuer.authorizationServer).map(({ id }) => id)
-  return { authorizationServers, cookieName: cookieNames['1.0'], subscriptions }
-}
-
-function observe({ observer }: Metrics, log: Log): HubObserver {
-  return {
-    ...observer,
-    published(update) {
-      observer.published(update)
-      log.debug({ update }, 'update published')
-    },
-    subscribed(subscriber) {
-      observer.subscribed(subscriber)
-      log.info(describeSubscriber(subscriber), 'new subscriber')
-    },
-    unsubscribed(subscriber, reason) {
-      observer.unsubscribed(subscriber, reason)
-      log.info({ subscriber: subscriber.id, reason }, 'subscriber left')
-    },
-    failed: (error, during) => log.error({ err: error }, `failed while ${during}`),
-  }
-}
-
-/** A client chooses how many matchers it sends, and their length: a line of the log shows the first of each. */
-const describeSubscriber = ({ id, matchers }: Subscriber): object => ({
-  subscriber: id,
-  matchers: matchers.slice(0, 20).map(({ kind, pattern }) => `${kind}:${pattern.slice(0, 500)}`),
-  ...(matchers.length > 20 && { moreMatchers: matchers.length - 20 }),
-})
-
-/** Fine enough for the shortest of the configured times, and no finer than needed: an idle hub should sleep. */
-function tickFor({ heartbeatIntervalMs, dispatchTimeoutMs, writeTimeoutMs }: Config): number {
-  const shortest = Math.min(...[heartbeatIntervalMs, dispatchTimeoutMs, writeTimeoutMs].filter(ms => ms > 0))
-  return Math.min(100, Math.max(1, shortest / 20))
 }
 
 function once(action: () => Promise<void>): () => Promise<void> {

@@ -5,7 +5,6 @@ import { ConfigurationError } from '../config/problem.ts'
 import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
 import { HubError } from '../errors.ts'
 import { createLog } from '../log.ts'
-import { checkParts } from '../serve.ts'
 import { explain } from './explain.ts'
 import { writeOut } from './output.ts'
 
@@ -17,6 +16,7 @@ export function checkCommand(): Command {
     const json = command.opts().json === true
     try {
       const loaded = await loadConfig({ flags: readFlags(command) })
+      const { checkParts } = await import('../parts.ts')
       await checkParts(loaded.config, createLog({ format: 'text', debug: false }))
       await writeOut(process.stdout, [json ? asJson({ valid: true, ...facts(loaded) }) : asText(loaded)])
     } catch (error) {

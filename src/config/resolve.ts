@@ -9,14 +9,19 @@ import { clash, formatAddress } from './values/address.ts'
 /** What a hub that is not told otherwise keeps survives a restart, and does not fill the disk. */
 const defaultTransportUrl = 'bolt://updates.db?size=100000'
 
+export interface ResolveOptions {
+  /** Updates come without tokens too: from the application that runs the hub. */
+  readonly publishesItself?: boolean
+}
+
 /** What the keys mean together. Contradictions are reported, and the result is not to be used then. */
-export function resolve(settings: Settings, report: Report): Config {
+export function resolve(settings: Settings, report: Report, { publishesItself = false }: ResolveOptions = {}): Config {
   const { protocol, cookie_name: cookieName } = settings
   const tls = resolveTls(settings, report)
   const listen = settings.addr ?? { host: '', port: tls === null ? 80 : 443 }
   const keys = resolveKeys(settings, report)
   const issuers = resolveIssuers(settings, report)
-  requireVerifiers(settings, keys, issuers, report)
+  requireVerifiers(settings, keys, issuers, publishesItself, report)
   const metrics = settings.metrics_enabled ? (settings.metrics_addr ?? 'main') : null
   if (metrics !== null && metrics !== 'main' && clash(metrics, listen)) {
     const message = `${formatAddress(metrics)} is taken by addr (${formatAddress(listen)}): choose another port, or "" for the hub's own address.`
@@ -65,7 +70,13 @@ function resolveTls({ cert_file: certFile, key_file: keyFile }: Settings, report
 }
 
 /** Without a way to verify publishers the hub has no use; without one for subscribers it serves only those who need none. */
-function requireVerifiers(settings: Settings, keys: Roles, issuers: readonly Issuer[], report: Report): void {
+function requireVerifiers(
+  settings: Settings,
+  keys: Roles,
+  issuers: readonly Issuer[],
+  publishesItself: boolean,
+  report: Report,
+): void {
   const accepted: Roles[] = [
     ...(settings.protocol === '1.0' ? [] : [keys]),
     ...(settings.protocol === '0.x' ? [] : issuers),
@@ -79,7 +90,9 @@ function requireVerifiers(settings: Settings, keys: Roles, issuers: readonly Iss
       keySettings,
     )
   } else {
-    if (accepted.every(roles => roles.publisher === null)) report(['jwt_key'], noPublisher, keySettings)
+    if (!publishesItself && accepted.every(roles => roles.publisher === null)) {
+      report(['jwt_key'], noPublisher, keySettings)
+    }
     if (!settings.allow_anonymous && accepted.every(roles => roles.subscriber === null)) {
       report(['jwt_key'], noSubscriber, [...keySettings, 'allow_anonymous'])
     }
@@ -87,7 +100,7 @@ function requireVerifiers(settings: Settings, keys: Roles, issuers: readonly Iss
 }
 
 const noPublisher =
-  'nobody could publish: set jwt_key (one secret for publishers and subscribers), publisher_jwt_key, publisher_jwks_url, or issuers with a publisher.'
+  'nobody could publish: set jwt_key (one secret for publishers and subscribers), publisher_jwt_key, publisher_jwks_url, or issuers with a publisher. `openssl rand -base64 48` makes a secret; the environment gives it as JWT_KEY, or as MERCURE_PUBLISHER_JWT_KEY and MERCURE_SUBSCRIBER_JWT_KEY.'
 const noSubscriber =
   'nobody could subscribe: set jwt_key, subscriber_jwt_key, subscriber_jwks_url, or issuers with a subscriber; or allow_anonymous: true.'
 

@@ -46,6 +46,8 @@ function readBody(request: IncomingMessage | Http2ServerRequest, maxBytes: numbe
     return new HubError('body_too_large', `The body has more than ${maxBytes} bytes (max_request_body_size).`)
   }
   return new Promise((resolve, reject) => {
+    // It would never end. That is a defect of the application that this hub is a part of.
+    if (request.readableEnded) return reject(new Error('The body was read before the request came to the hub.'))
     const cutOff = (cause?: Error) =>
       reject(new HubError('body_malformed', 'The connection closed before the body was complete.', { cause }))
     if (Number(request.headers['content-length']) > limit) return reject(tooLarge())

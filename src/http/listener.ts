@@ -9,8 +9,10 @@ import type { ServerOptions } from './server.ts'
 export function createListener(
   app: Hono<Environment>,
   { log, refused }: Pick<RefusalObserver, 'log' | 'refused'>,
+  { overrideGlobalObjects = true }: { readonly overrideGlobalObjects?: boolean } = {},
 ): ServerOptions['listener'] {
   return getRequestListener(app.fetch, {
+    overrideGlobalObjects,
     // HTTP/1.0 has no Host header, and that of HTTP/1.1 may be empty.
     hostname: 'localhost',
     errorHandler: error => {

@@ -1,3 +1,5 @@
+import type { Update } from '../protocol/update.ts'
+
 /**
  * The events that one subscriber receives in one turn of the event loop, as a node of a tree: subscribers that are sent the same
  * events in the same order hold the same node, and so share its joined bytes. `framed`, `deflated` and `zstandard` are for the streams
@@ -6,6 +8,8 @@
 export class Batch {
   readonly event: Uint8Array
   readonly previous: Batch | undefined
+  /** What the event says, for who is in this process; `undefined`: it is none, such as a comment. */
+  readonly update: Update | undefined
   readonly byteLength: number
   framed: Uint8Array | undefined
   deflated: Batch | Promise<Batch> | undefined
@@ -14,15 +18,16 @@ export class Batch {
   /** The continuation asked for last: nearly always the only one, since all subscribers of a topic get the same next event. */
   #next: Batch | undefined
 
-  constructor(event: Uint8Array, previous?: Batch) {
+  constructor(event: Uint8Array, update?: Update, previous?: Batch) {
     this.event = event
     this.previous = previous
+    this.update = update
     this.byteLength = event.byteLength + (previous?.byteLength ?? 0)
   }
 
   /** The node for these events and one more. */
-  append(event: Uint8Array): Batch {
-    if (this.#next?.event !== event) this.#next = new Batch(event, this)
+  append(event: Uint8Array, update?: Update): Batch {
+    if (this.#next?.event !== event) this.#next = new Batch(event, update, this)
     return this.#next
   }
 

@@ -1,3 +1,4 @@
+import type { Update } from '../protocol/update.ts'
 import { Batch } from './batch.ts'
 import type { Subscriber } from './subscriber.ts'
 
@@ -15,13 +16,13 @@ export class FanOut {
   /** The first node asked for last: where the tree of the current turn begins. */
   #root: Batch | undefined
 
-  enqueue(subscriber: Subscriber, event: Uint8Array): void {
+  enqueue(subscriber: Subscriber, event: Uint8Array, update?: Update): void {
     const { pending } = subscriber
     if (pending !== undefined) {
-      subscriber.pending = pending.append(event)
+      subscriber.pending = pending.append(event, update)
       return
     }
-    if (this.#root?.event !== event) this.#root = new Batch(event)
+    if (this.#root?.event !== event) this.#root = new Batch(event, update)
     subscriber.pending = this.#root
     this.#dirty.push(subscriber)
     if (this.#scheduled) return

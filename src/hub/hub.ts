@@ -112,7 +112,7 @@ export class Hub {
     this.presence?.delivered(update.id)
     let subscribers = 0
     this.#live.match(update, subscriber => {
-      this.#fanOut.enqueue(subscriber, event)
+      this.#fanOut.enqueue(subscriber, event, update)
       subscribers++
     })
     this.#observer.delivered(update, subscribers)
@@ -124,17 +124,26 @@ export class Hub {
     return locate(lastEventId, matchers, this.#past, signal)
   }
 
-  /** Registers a subscriber, sends it its past and then, with no gap, what is delivered live. */
-  subscribe(options: { matchers: readonly Matcher[]; grant: Grant | null; cursor: Cursor; sink: Sink }): Subscriber {
+  /**
+   * Registers a subscriber, sends it its past and then, with no gap, what is delivered live. One that is not announced is in no list of
+   * subscriptions either: the application that runs this hub.
+   */
+  subscribe(options: {
+    matchers: readonly Matcher[]
+    grant: Grant | null
+    cursor: Cursor
+    sink: Sink
+    isAnnounced?: boolean
+  }): Subscriber {
     this.requireOpen()
-    const { matchers, grant, sink, cursor } = options
+    const { matchers, grant, sink, cursor, isAnnounced = true } = options
     const id = `urn:uuid:${crypto.randomUUID()}`
     const subscriber = new Subscriber({ id, matchers, grant, sink, maxQueueBytes: this.#maxQueueBytes })
     this.#connected.add(subscriber)
     this.#observer.subscribed(subscriber)
     if (cursor.from === undefined) this.#goLive(subscriber)
     else this.#replay(subscriber, cursor.from)
-    this.presence?.add(subscriber)
+    if (isAnnounced) this.presence?.add(subscriber)
     return subscriber
   }
 
@@ -163,6 +172,10 @@ export class Hub {
     this.#replaying.get(subscriber)?.abort()
     this.presence?.remove(subscriber)
     this.#observer.unsubscribed(subscriber, reason)
+  }
+
+  get isClosing(): boolean {
+    return this.#closing
   }
 
   /** The id of the newest entry delivered here, or `earliest`. */

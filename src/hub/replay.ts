@@ -86,6 +86,8 @@ export async function replay(
   }
 }
 
+type PastEvent = Parameters<Subscriber['replay']>[0][number]
+
 /** Sends pages of the log until they end, or end inside the window. */
 async function replayLog(
   subscriber: Subscriber,
@@ -98,12 +100,13 @@ async function replayLog(
   for await (const page of pages) {
     read = true
     position = page.end
-    let events: Uint8Array[] = []
+    let events: PastEvent[] = []
     let bytes = 0
     for (const entry of page.entries) {
-      if (!subscriber.accepts(entry.update)) continue
-      const event = entry.event ?? encodeEvent(entry.update)
-      events.push(event)
+      const { update } = entry
+      if (!subscriber.accepts(update)) continue
+      const event = entry.event ?? encodeEvent(update)
+      events.push({ event, update })
       bytes += event.byteLength
       if (bytes < bytesPerStep) continue
       subscriber.replay(events)
@@ -129,7 +132,7 @@ async function replayLog(
 
 /** Sends the next step of the window. */
 function replayWindow(subscriber: Subscriber, from: number, recent: Recent): Place {
-  const events: Uint8Array[] = []
+  const events: PastEvent[] = []
   let bytes = 0
   let window = from
   let position: string | undefined
@@ -138,7 +141,7 @@ function replayWindow(subscriber: Subscriber, from: number, recent: Recent): Pla
     const entry = recent.at(window++)
     position = entry.position
     if (!subscriber.accepts(entry.update)) continue
-    events.push(entry.event)
+    events.push(entry)
     bytes += entry.event.byteLength
   }
   subscriber.replay(events)

@@ -87,9 +87,9 @@ export class Subscriber {
   }
 
   /** Writes events of the past, in one batch. */
-  replay(events: readonly Uint8Array[]): void {
+  replay(events: readonly { readonly event: Uint8Array; readonly update: Update }[]): void {
     let batch: Batch | undefined
-    for (const event of events) batch = batch?.append(event) ?? new Batch(event)
+    for (const { event, update } of events) batch = batch?.append(event, update) ?? new Batch(event, update)
     if (batch !== undefined && this.state !== 'closed') this.#sink.write(batch)
   }
 

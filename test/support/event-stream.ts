@@ -16,7 +16,11 @@ export class EventStream {
   /** Opens a stream; its head has arrived when this resolves. Fails unless the answer is an event stream. */
   static async open(url: string, init: RequestInit = {}): Promise<EventStream> {
     const abort = new AbortController()
-    const response = await fetch(url, { ...init, signal: abort.signal })
+    return await EventStream.read(await fetch(url, { ...init, signal: abort.signal }), abort)
+  }
+
+  /** Reads an answer; `abort` ends its request. */
+  static async read(response: Response, abort: AbortController): Promise<EventStream> {
     if (response.status !== 200) assert.fail(`${response.status}: ${await response.text()}`)
     assert.equal(response.headers.get('content-type'), 'text/event-stream')
     return new EventStream(response, abort)

@@ -55,7 +55,7 @@ export class Exchange {
 
 /** A session of HTTP/2 with the hub, as a client holds it. */
 export async function openSession(
-  hub: TestHub,
+  hub: Pick<TestHub, 'url'>,
 ): Promise<
   AsyncDisposable & { session: ClientHttp2Session; request(headers?: OutgoingHttpHeaders, body?: string): Exchange }
 > {

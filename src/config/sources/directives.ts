@@ -12,6 +12,8 @@ export interface Directives {
   readonly warnings: readonly string[]
   /** `protocol_version_compatibility` is there: 0.x tokens are wanted beside those of issuers. */
   readonly compatible: boolean
+  /** The line of `playground`; `undefined`: it is not there. */
+  readonly playground: number | undefined
 }
 
 export interface DirectiveContext {
@@ -68,6 +70,7 @@ export function readDirectives(text: string, context: DirectiveContext): Directi
     problems,
     warnings,
     compatible: directives.some(({ name }) => name === 'protocol_version_compatibility'),
+    playground: directives.find(({ name }) => name === 'playground')?.line,
   }
 }
 
@@ -85,11 +88,23 @@ const sets =
   directive => ({ [key]: oneValue(directive) })
 const lists =
   (key: string): Rule =>
-  ({ args }) => ({ [key]: args })
+  ({ args }) => {
+    if (args.length === 0) throw invalid('takes one value or more.')
+    return { [key]: args }
+  }
 const says =
   (warning: string): Rule =>
   () =>
     warning
+
+/** For development: everybody may do everything. */
+export const playground: Readonly<Record<string, unknown>> = {
+  demo: true,
+  allow_anonymous: true,
+  subscriptions: true,
+  cors_allowed_origins: ['*'],
+  publish_allowed_origins: ['*'],
+}
 
 const boundedCache = says('has no effect: the caches of this hub have bounds of their own.')
 
@@ -97,13 +112,7 @@ const rules: Readonly<Record<string, Rule>> = {
   anonymous: turnsOn('allow_anonymous'),
   subscriptions: turnsOn('subscriptions'),
   demo: turnsOn('demo'),
-  playground: () => ({
-    demo: true,
-    allow_anonymous: true,
-    subscriptions: true,
-    cors_allowed_origins: ['*'],
-    publish_allowed_origins: ['*'],
-  }),
+  playground: () => playground,
   ui: turnsOn('demo'),
   debugger: turnsOn('demo'),
   heartbeat: sets('heartbeat_interval'),

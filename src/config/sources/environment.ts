@@ -14,9 +14,9 @@ export interface EnvironmentLayers {
 /** Only a file can hold these: they are not single values. */
 const onlyInFiles: ReadonlySet<string> = new Set(['recent', 'issuers'])
 
-/** Reads variables; an empty one is not set. */
-export function readEnvironment(env: Environment, cwd: string): EnvironmentLayers {
-  const image = readImage(env, cwd)
+/** Reads variables; an empty one is not set. `playground`: what that directive says comes before them. */
+export function readEnvironment(env: Environment, cwd: string, playground = false): EnvironmentLayers {
+  const image = readImage(env, cwd, playground)
   const isSet = (key: string) => Boolean(env[variableOf(key)])
   const own = keys.filter(key => isSet(key) && !onlyInFiles.has(key))
   const layer = {

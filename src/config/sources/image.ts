@@ -1,7 +1,8 @@
 import { nearest } from '../nearest.ts'
 import type { Problem } from '../problem.ts'
-import { readDirectives } from './directives.ts'
+import { playground, readDirectives } from './directives.ts'
 import type { Layer } from './layer.ts'
+import { readSiteDirectives } from './site-directives.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
@@ -23,18 +24,26 @@ const ofOneKey: Readonly<Record<string, string>> = {
   MERCURE_LICENSE: 'license',
 }
 const known = [...Object.keys(ofOneKey), 'MERCURE_TRUSTED_ISSUERS', 'MERCURE_EXTRA_DIRECTIVES']
-const ofCaddy = ['GLOBAL_OPTIONS', 'CADDY_EXTRA_CONFIG', 'CADDY_SERVER_EXTRA_DIRECTIVES']
+/** Images built on Caddy's say which it is by CADDY_VERSION. */
+const ofCaddy = /^(GLOBAL_OPTIONS|FRANKENPHP_CONFIG|CADDY_(?!VERSION$|SERVER_EXTRA_DIRECTIVES$)\w+)$/
+
+/** Over plain HTTP browsers refuse what is called `__Secure-…`. */
+const playgroundCookie = 'mercure_access_token'
 
 /**
  * Reads the image's variables. Its keys are those of 0.x tokens, as in the 0.x image. `MERCURE_TRUSTED_ISSUERS` makes them the keys of
  * these issuers instead, as in the 1.0 image: 0.x tokens are then accepted only with `protocol_version_compatibility` among the directives.
+ * @param isPlayground what the directive `playground` says comes before all of them
  */
-export function readImage(env: Environment, cwd: string): Image {
+export function readImage(env: Environment, cwd: string, isPlayground = false): Image {
   const settings = new Map<string, { value: unknown; where: string }>()
   for (const [variable, key] of Object.entries(ofOneKey)) {
     if (env[variable]) settings.set(key, { value: env[variable], where: `environment variable ${variable}` })
   }
   if (env.SERVER_NAME) settings.set('addr', { value: portOf(env.SERVER_NAME), where: serverName })
+
+  const site = readSiteDirectives(env.CADDY_SERVER_EXTRA_DIRECTIVES ?? '', env)
+  for (const [key, value] of site.settings) settings.set(key, { value, where: siteDirectives })
 
   const directives = readDirectives(env.MERCURE_EXTRA_DIRECTIVES ?? '', { env, cwd })
   const lineOf = (line: number) => `environment variable MERCURE_EXTRA_DIRECTIVES, line ${line}`
@@ -47,17 +56,27 @@ export function readImage(env: Environment, cwd: string): Image {
     const roles = { ...readRole(env, 'PUBLISHER'), ...readRole(env, 'SUBSCRIBER') }
     const issuers = [...trusted.map(id => ({ id, ...roles })), ...((directed.get('issuers')?.value ?? []) as object[])]
     directed.set('issuers', { value: issuers, where: 'environment variable MERCURE_TRUSTED_ISSUERS' })
-    if (!directives.compatible) for (const key of keysOfTokens) settings.delete(key)
+    if (!directives.compatible) {
+      for (const key of keysOfTokens) settings.delete(key)
+      const { playground: line } = directives
+      if (line !== undefined && !directed.has('cookie_name'))
+        directed.set('cookie_name', { value: playgroundCookie, where: lineOf(line) })
+    }
   }
   return {
-    layers: [toLayer(settings), toLayer(directed)],
+    layers: [
+      ...(isPlayground ? [{ values: playground, where: () => 'playground' }] : []),
+      toLayer(settings),
+      toLayer(directed),
+    ],
     problems: directives.problems.map(({ line, message }) => ({ key: null, where: lineOf(line), message })),
-    warnings: [...directives.warnings, ...warningsOf(env)],
+    warnings: [...directives.warnings, ...site.warnings, ...warningsOf(env)],
   }
 }
 
 /** What a bare or an https `SERVER_NAME` asks for; the hub listens without TLS unless it has a certificate. */
 export const serverName = 'environment variable SERVER_NAME'
+const siteDirectives = 'environment variable CADDY_SERVER_EXTRA_DIRECTIVES'
 export const asksForTls = (env: Environment): boolean => {
   const [, scheme, port] = siteAddress.exec(env.SERVER_NAME ?? '') ?? []
   return scheme === 'https' || (scheme === undefined && (port === undefined || port === '443'))
@@ -86,12 +105,13 @@ function toLayer(settings: ReadonlyMap<string, { value: unknown; where: string }
 }
 
 function warningsOf(env: Environment): string[] {
-  const caddy = ofCaddy.filter(name => env[name]).map(name => `${name} has no effect: this hub is not a part of Caddy.`)
+  const caddy = Object.keys(env).filter(name => ofCaddy.test(name) && env[name])
+  const ofNoUse = caddy.map(name => `${name} has no effect: this hub is not a part of Caddy.`)
   // Applications have variables with the same prefix (MERCURE_URL), so that only what looks like a slip is worth a word.
   const slips = Object.keys(env).flatMap(name => {
     if (!name.startsWith('MERCURE_') || known.includes(name) || !env[name]) return []
     const meant = nearest(name, known)
     return meant === undefined ? [] : [`${name} has no effect: there is no such variable. Did you mean "${meant}"?`]
   })
-  return [...caddy, ...slips]
+  return [...ofNoUse, ...slips]
 }

@@ -1,0 +1,45 @@
+import { HubError } from '../errors.ts'
+import { createUpdateId } from '../hub/update-id.ts'
+import { checkAddress, createUpdate, type Update } from '../protocol/update.ts'
+
+/** An update as an application writes it. */
+export interface NewUpdate {
+  /** The first is the canonical topic, the others are alternates; 1,000 at most. */
+  readonly topics: string | readonly string[]
+  /** Text; objects go through `JSON.stringify`. Default: empty. */
+  readonly data?: string | undefined
+  /** Default: a new `urn:uuid:`. */
+  readonly id?: string | undefined
+  /** The event's type. Default: none. */
+  readonly type?: string | undefined
+  /** How long clients wait before they reconnect, in whole milliseconds. Default: as they do. */
+  readonly retry?: number | undefined
+  /** Only for subscribers whose token grants one of the topics. Default: false. */
+  readonly private?: boolean | undefined
+}
+
+/**
+ * Checks an update by the rules of generation 1.0, and gives it an id where it has none.
+ * @throws HubError `topic_*`, `topics_too_many`, `id_invalid`, `type_invalid`, `data_invalid`, `retry_invalid`
+ */
+export function readUpdate(given: NewUpdate): Update {
+  const { topics, data = '', id = '', type = '', retry = 0 } = given
+  const list = typeof topics === 'string' ? [topics] : [...(topics ?? [])]
+  if (!list.every(topic => typeof topic === 'string')) throw new HubError('topic_invalid', 'A topic is not a string.')
+  if (typeof data !== 'string') {
+    throw new HubError('data_invalid', '"data" is not a string: give JSON.stringify of it.')
+  }
+  if (typeof id !== 'string') throw new HubError('id_invalid', '"id" is not a string.')
+  if (typeof type !== 'string') throw new HubError('type_invalid', '"type" is not a string.')
+  const fields = {
+    topics: list,
+    data,
+    id,
+    type,
+    retry: String(retry),
+    private: given.private === true,
+    notUtf8: new Set(data.isWellFormed() ? [] : ['data']),
+  }
+  checkAddress(fields, '1.0')
+  return createUpdate(fields, '1.0', createUpdateId)
+}
