@@ -2,7 +2,9 @@ import { Command } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
 import { HubError } from '../errors.ts'
 import { benchCommand } from './bench.ts'
+import { caddyCommand } from './caddy.ts'
 import { checkCommand } from './check.ts'
+import { healthCommand } from './health.ts'
 import { historyCommand } from './history.ts'
 import { serveCommand } from './serve.ts'
 import { tokenCommand } from './token.ts'
@@ -15,9 +17,11 @@ export async function run(): Promise<void> {
     .version(manifest.version, '-V, --version', 'print the version')
     .addCommand(serveCommand(), { isDefault: true })
     .addCommand(checkCommand())
+    .addCommand(healthCommand())
     .addCommand(tokenCommand())
     .addCommand(historyCommand())
     .addCommand(benchCommand())
+    .addCommand(caddyCommand(), { hidden: true })
 
   try {
     await program.parseAsync()

@@ -1,8 +1,8 @@
 import { Command } from 'commander'
-import { loadConfig } from '../config/load.ts'
+import { type LoadOptions, loadConfig } from '../config/load.ts'
 import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
 import { createLog } from '../log.ts'
-import { serve } from '../serve.ts'
+import type { serve } from '../serve.ts'
 
 /** `talaria serve`, and `talaria` alone: runs a hub until it is told to stop. */
 export function serveCommand(): Command {
@@ -16,31 +16,40 @@ export function serveCommand(): Command {
   return command.action(async (misspelt: string | undefined) => {
     if (misspelt !== undefined)
       command.error(`error: there is no command "${misspelt.slice(0, 40)}": see talaria --help`)
-    const { config, warnings } = await loadConfig({ flags: readFlags(command) })
-    const log = createLog({ format: config.logFormat, debug: config.debug })
-    for (const warning of warnings) log.warn(warning)
-    // What state the hub is in then, nobody knows: it ends, as Node has it, but not without a line in the log.
-    process.on('uncaughtExceptionMonitor', error => log.fatal({ err: error }, 'a defect ends the hub'))
-    const hub: Running = await (config.workers === 1 ? serve(config, log) : serveByWorkers(config, log))
-    hub.attached?.catch(() => {
-      process.exitCode = 1
-    })
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-      // More than once the same: a supervisor may signal a script in front of the hub, which passes it on, and the hub as well.
-      process.on(signal, () => {
-        hub.close().catch(error => {
-          log.error({ err: error }, 'the hub did not stop cleanly')
-          process.exitCode = 1
-        })
-      })
-    }
+    await run({ flags: readFlags(command) })
   })
+}
+
+/** Runs a hub, and ends it when the process is told to stop. `said`: sentences for the log, before those on the configuration. */
+export async function run(options: LoadOptions, said: readonly string[] = []): Promise<void> {
+  const { config, warnings } = await loadConfig(options)
+  const log = createLog({ format: config.logFormat, debug: config.debug })
+  for (const warning of [...said, ...warnings]) log.warn(warning)
+  // What state the hub is in then, nobody knows: it ends, as Node has it, but not without a line in the log.
+  process.on('uncaughtExceptionMonitor', error => log.fatal({ err: error }, 'a defect ends the hub'))
+  const hub: Running = await (config.workers === 1 ? serveAlone(config, log) : serveByWorkers(config, log))
+  hub.attached?.catch(() => {
+    process.exitCode = 1
+  })
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    // More than once the same: a supervisor may signal a script in front of the hub, which passes it on, and the hub as well.
+    process.on(signal, () => {
+      hub.close().catch(error => {
+        log.error({ err: error }, 'the hub did not stop cleanly')
+        process.exitCode = 1
+      })
+    })
+  }
 }
 
 interface Running {
   readonly attached?: Promise<void>
   close(): Promise<void>
 }
+
+// The parts of a hub are loaded where there is one: other commands are short, and one of them asks every few seconds how it is.
+const serveAlone = async (...[config, log]: Parameters<typeof serve>) =>
+  await (await import('../serve.ts')).serve(config, log)
 
 /** A hub of one process does without what several need. */
 const serveByWorkers = async (...[config, log]: Parameters<typeof serve>) =>

@@ -14,12 +14,20 @@ export interface Given {
   readonly env?: Environment
   readonly args?: readonly string[]
   readonly files?: Readonly<Record<string, string>>
+  readonly playground?: boolean
   /** Receives what the command line says of its arguments. */
   readonly said?: string[]
 }
 
 /** Loads a configuration from real files in a directory of its own, whose name is taken out of messages. */
-export async function load({ yaml, env = {}, args = [], files = {}, said = [] }: Given): Promise<Loaded> {
+export async function load({
+  yaml,
+  env = {},
+  args = [],
+  files = {},
+  playground = false,
+  said = [],
+}: Given): Promise<Loaded> {
   const cwd = await mkdtemp(join(tmpdir(), 'configuration-'))
   try {
     const all = yaml === undefined ? files : { ...files, 'mercure.yaml': yaml }
@@ -32,7 +40,7 @@ export async function load({ yaml, env = {}, args = [], files = {}, said = [] }:
       .configureOutput({ writeErr: text => said.push(text) })
     command.parse(args, { from: 'user' })
     // A home of its own: what the machine has in ~/.config must not count.
-    return await loadConfig({ flags: readFlags(command), env: { HOME: cwd, ...env }, cwd })
+    return await loadConfig({ flags: readFlags(command), env: { HOME: cwd, ...env }, cwd, playground })
   } finally {
     await rm(cwd, { recursive: true })
   }

@@ -73,7 +73,7 @@ describe('a directive', () => {
   ]
   for (const [text, settings] of good) {
     test(`${JSON.stringify(text)} sets keys`, () => {
-      const { compatible: _, ...found } = read(text)
+      const { compatible: _, playground: __, ...found } = read(text)
       assert.deepEqual(found, { settings, problems: [], warnings: [] })
     })
   }
@@ -109,6 +109,7 @@ describe('a directive', () => {
     ['anonymous yes', 1, /^anonymous: takes no value: it is on when it is there\.$/],
     ['heartbeat', 1, /^heartbeat: takes one value, not 0\.$/],
     ['heartbeat 1s 2s', 1, /^heartbeat: takes one value, not 2\.$/],
+    ['cors_origins', 1, /^cors_origins: takes one value or more\.$/],
     ['publisher_jwt', 1, /^publisher_jwt: takes a key, in quotes if it has spaces, and an algorithm\.$/],
     ['publisher_jwt hid den key', 1, /^publisher_jwt: takes a key, in quotes if it has spaces/],
     ['protocol_version_compatibility 9', 1, /^protocol_version_compatibility: takes 7 or 8\.$/],

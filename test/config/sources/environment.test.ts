@@ -194,11 +194,58 @@ describe("the reference hub's image", () => {
   })
 
   test('is more than this hub is', async () => {
-    const { warnings } = await load({ env: { ...image, GLOBAL_OPTIONS: 'debug', MERCURE_LICENSE: 'x' } })
+    const ofCaddy = {
+      GLOBAL_OPTIONS: 'debug',
+      CADDY_GLOBAL_OPTIONS: 'debug',
+      FRANKENPHP_CONFIG: 'x',
+      CADDY_VERSION: 'v2',
+    }
+    const { warnings } = await load({ env: { ...image, ...ofCaddy, MERCURE_LICENSE: 'x' } })
     assert.deepEqual(warnings, [
       'GLOBAL_OPTIONS has no effect: this hub is not a part of Caddy.',
+      'CADDY_GLOBAL_OPTIONS has no effect: this hub is not a part of Caddy.',
+      'FRANKENPHP_CONFIG has no effect: this hub is not a part of Caddy.',
       'license is not needed: every transport is free.',
     ])
+  })
+
+  test('has the certificate that its site is given', async () => {
+    const directives = 'tls {env.CERTIFICATES}/pem pem\nheader X-Y "hidden z"\n"hid den" x'
+    const env = { ...image, SERVER_NAME: 'hub.example', CERTIFICATES: '.', CADDY_SERVER_EXTRA_DIRECTIVES: directives }
+    const { config, warnings, sources } = await load({ env, files: { pem: 'x' } })
+    assert.match(config.tls?.certFile ?? '', /\/pem$/)
+    assert.equal(config.listen.port, 443)
+    assert.equal(sources.key_file, 'environment variable CADDY_SERVER_EXTRA_DIRECTIVES')
+    assert.deepEqual(warnings, [
+      'CADDY_SERVER_EXTRA_DIRECTIVES, line 2: header has no effect: this hub is not a part of Caddy.',
+      'CADDY_SERVER_EXTRA_DIRECTIVES, line 3: this has no effect: this hub is not a part of Caddy.',
+    ])
+    const unclosed = await load({ env: { ...image, CADDY_SERVER_EXTRA_DIRECTIVES: 'route {' } })
+    assert.deepEqual(unclosed.warnings, [
+      'CADDY_SERVER_EXTRA_DIRECTIVES has no effect: line 1: the block is not closed by a line with "}".',
+    ])
+  })
+
+  const playground = 'playground\ncors_origins https://a.example'
+  const cookies: readonly [cookie: string, directives: string, issuers: string][] = [
+    ['mercure_access_token', playground, 'https://localhost'],
+    ['mine', `${playground}\ncookie_name mine`, 'https://localhost'],
+    ['__Secure-mercure_access_token', `${playground}\nprotocol_version_compatibility 8`, 'https://localhost'],
+    ['__Secure-mercure_access_token', playground, ''],
+    ['__Secure-mercure_access_token', 'debugger', 'https://localhost'],
+  ]
+  for (const [cookie, directives, issuers] of cookies) {
+    test(`${JSON.stringify(directives)}, ${issuers || 'no'} issuers: the cookie of 1.0 is ${cookie}`, async () => {
+      const env = { ...image, MERCURE_EXTRA_DIRECTIVES: directives, MERCURE_TRUSTED_ISSUERS: issuers }
+      assert.equal((await load({ env })).config.cookieNames['1.0'], cookie)
+    })
+  }
+
+  test('is for development where its command says so, and otherwise what its variables say', async () => {
+    const env = { ...image, MERCURE_EXTRA_DIRECTIVES: 'cors_origins https://a.example' }
+    const { config } = await load({ env, playground: true })
+    assert.deepEqual([config.allowAnonymous, config.subscriptions, config.demo], [true, true, true])
+    assert.deepEqual([config.corsAllowedOrigins, config.publishAllowedOrigins], [['https://a.example'], ['*']])
   })
 
   test('has near misses noticed, and the variables of applications left alone', async () => {
