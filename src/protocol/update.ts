@@ -150,7 +150,11 @@ function readRetry(text: string, generation: Generation): number {
   if (text === '') return 0
   const retry = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
   if (Number.isSafeInteger(retry)) return retry
-  throw new HubError('retry_invalid', 'Invalid "retry" parameter: a whole number of milliseconds is expected.', {
-    generation,
-  })
+  throw new HubError(
+    'retry_invalid',
+    `Invalid "retry" parameter: a whole number of milliseconds is expected, ${Number.MAX_SAFE_INTEGER} at most.`,
+    {
+      generation,
+    },
+  )
 }

@@ -10,6 +10,8 @@ import { closed, misconfigured } from './refusals.ts'
 export interface Session {
   /** Nothing can be asked on it any more, or not for long. */
   readonly isOver: boolean
+  /** Why it is over, where that is known. */
+  readonly reason?: Failure | undefined
   /** Resolves when it is over, for whatever reason. */
   readonly ended: Promise<void>
   /** Ends it, with a word to the server where there is one; resolves when it is over, which it is soon. */
@@ -47,7 +49,7 @@ export class Connection<S extends Session> {
   /** The session of now. */
   get current(): S | undefined {
     const session = this.#session
-    if (session?.isOver) this.drop(session, connectionClosed())
+    if (session?.isOver) this.drop(session, session.reason ?? connectionClosed())
     return this.#session
   }
 
@@ -91,7 +93,7 @@ export class Connection<S extends Session> {
         await session.end()
         return
       }
-      void session.ended.then(() => this.drop(session, connectionClosed()))
+      void session.ended.then(() => this.drop(session, session.reason ?? connectionClosed()))
       this.#hasConnected = true
       this.#pauseMs = 0
       this.#session = session

@@ -43,8 +43,9 @@ const queueBounds = { updates: 100_000, size: 64 << 20 }
 const messageBounds = { messages: 1000, bytes: 4 << 20 }
 /** How often what waits is looked at for what has waited too long. */
 const sweepMs = 50
-/** The name of its trouble. */
+/** The names of its troubles. A backend that sends messages may store nothing all the same. */
 const storing = 'storing'
+const sending = 'sending'
 
 /**
  * Stores what is published, in groups: the updates that come while one is under way share the next, and with it the way to the backend and the wait for
@@ -101,7 +102,13 @@ export class PublishQueue<S extends Session, Item> {
 
   /** What was refused would be stored now: a transport that has found that out says so. */
   recover(): void {
-    this.#options.outage.end(storing)
+    this.#end(storing)
+  }
+
+  #end(trouble: typeof storing | typeof sending): void {
+    if (trouble === storing) this.#options.outage.end(storing)
+    // What stores, sends.
+    this.#options.outage.end(sending)
   }
 
   /** Stores what was published before, if the backend takes it in time. */
@@ -178,15 +185,16 @@ export class PublishQueue<S extends Session, Item> {
 
   async #store(flight: Flight<S, Item>): Promise<void> {
     const { connection, outage, store } = this.#options
+    const trouble = flight.items.length > 0 ? storing : sending
     try {
       await store(flight.session, flight)
       flight.succeed()
-      outage.end(storing)
+      this.#end(trouble)
     } catch (error) {
       const failure = flight.fail(error)
-      if (failure === undefined) outage.end(storing)
+      if (failure === undefined) this.#end(trouble)
       else if (failure.meaning === 'passing' || failure.meaning === 'broken') connection.drop(flight.session, failure)
-      else outage.begin(storing, failure)
+      else outage.begin(trouble, failure)
     }
     if (flight.mayBeStored) this.#lastStored = Math.max(this.#lastStored, flight.number)
   }

@@ -4,7 +4,7 @@ import { connect } from './connect.ts'
 import { encodeUpdate } from './entry.ts'
 import { findLast, readUpdates } from './history.ts'
 import type { Location } from './location.ts'
-import { prepareTables, readVersion } from './prepare.ts'
+import { checkReadable, prepareTables } from './prepare.ts'
 import type { Session } from './session.ts'
 
 const pageBounds = { entries: 1000, bytes: 512 * 1024 }
@@ -22,7 +22,7 @@ export class PostgresArchive implements Archive {
     const session = await connect(location, new AbortController().signal, { standby: !writable })
     try {
       if (writable) await prepareTables(session)
-      else if ((await readVersion(session)) === undefined) throw missing(session)
+      else if (!(await checkReadable(session))) throw missing(session)
       return new PostgresArchive(session, await count(session))
     } catch (error) {
       session.kill()

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { Client, ClientConfig } from 'pg'
 import { HubError } from '../../src/errors.ts'
 import { Failure } from '../backend/failure.ts'
+import { type Requests, watchAuthentication } from './authentication.ts'
 import { interpret } from './failure.ts'
 import type { Address, Location } from './location.ts'
 import { Session } from './session.ts'
@@ -54,7 +55,9 @@ export async function connect(
 
 /** The other way, with TLS or without, may be the one. */
 const isAboutTls = ({ message, code }: Failure): boolean =>
-  message.includes('does not support SSL') || (code === '28000' && message.includes('pg_hba'))
+  message.includes('does not support SSL') ||
+  message.includes('there is no TLS') ||
+  (code === '28000' && message.includes('pg_hba'))
 
 async function open(
   create: new (config: ClientConfig) => Client,
@@ -63,14 +66,16 @@ async function open(
   { tls, standby }: { tls: ConnectionOptions | false; standby: boolean },
   signal: AbortSignal,
 ): Promise<Session> {
-  const { user, password, database, connectTimeoutMs, keepAliveMs, settings: options } = location
+  const { user, password, database, connectTimeoutMs, keepAlive, settings: options } = location
   const socket = new Socket()
+  if (keepAlive !== undefined) {
+    const { idleMs, intervalMs, count } = keepAlive
+    socket.once('connect', () => socket.setKeepAlive(true, idleMs, intervalMs, count))
+  }
   const client = new create({
     stream: () => socket,
     connectionTimeoutMillis: connectTimeoutMs,
-    keepAlive: keepAliveMs !== undefined,
-    keepAliveInitialDelayMillis: keepAliveMs ?? 0,
-    enableChannelBinding: location.channelBinding,
+    enableChannelBinding: location.authentication.channelBinding !== 'disable',
     application_name: location.applicationName,
     ssl: tls,
     ...(location.tls.isDirect ? { sslnegotiation: 'direct' as const } : {}),
@@ -84,6 +89,7 @@ async function open(
     types: { getTypeParser: () => (text: string) => text } as never,
   })
   client.on('error', () => {})
+  const refused = watchAuthentication(client.connection as unknown as Requests, location.authentication)
   const giveUp = () => socket.destroy(new Error('the hub is shutting down'))
   signal.addEventListener('abort', giveUp)
   const timer = setTimeout(() => socket.destroy(new Error('the server has not answered in time')), 2 * connectTimeoutMs)
@@ -101,7 +107,7 @@ async function open(
     return new Session(client, socket, tablesOf(schema, location.prefix))
   } catch (error) {
     socket.destroy()
-    throw error
+    throw refused() ?? error
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', giveUp)

@@ -2,12 +2,14 @@ import { publishFunction } from './publish-function.ts'
 import { identifier, literal, type Tables } from './tables.ts'
 
 /** The version of what `define` makes. A change of it is a new version, with a step in `migrations`. */
-export const version = 2
+export const version = 3
 
 /** What leads from each older version to the next one: `migrations[1]` from 1 to 2. */
 export const migrations: Readonly<Record<number, (tables: Tables) => string>> = {
   // Updates of another log come with their times.
   1: tables => appendFunction(tables),
+  // What it refuses it says more exactly.
+  2: tables => publishFunction(tables),
 }
 
 /** What names an advisory lock: two numbers, of which the second is the table, so that each log of a database has its own. */
@@ -66,7 +68,7 @@ COMMENT ON TABLE ${tables.inbox} IS 'Updates published in SQL and committed, whi
 ${appendFunction(tables)}
 ${takeFunction(tables)}
 ${trimFunction(tables)}
-${publishFunction(tables, `PERFORM pg_notify(${tables.channel}, 'i');`)}
+${publishFunction(tables)}
 REVOKE ALL ON FUNCTION ${tables.append}(json, text[]), ${tables.take}(integer), ${tables.trim}(bigint, double precision, integer) FROM PUBLIC;
 INSERT INTO ${tables.log} (version) VALUES (${version});`
 

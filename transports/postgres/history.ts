@@ -2,7 +2,7 @@ import type { HistoryPage } from '../../src/transport.ts'
 import { overtaken } from '../backend/refusals.ts'
 import { columns, decodeRow, type NumberedUpdate, toText } from './entry.ts'
 import { positionOf, type Timeline } from './position.ts'
-import type { Session, Statement } from './session.ts'
+import type { Row, Session, Statement } from './session.ts'
 import type { Tables } from './tables.ts'
 
 /** The update that reaches the bytes is the last one. */
@@ -16,15 +16,31 @@ const pageBounds: Bounds = { entries: 1000, bytes: 512 * 1024 }
 const updatesPerPart = 20_000
 const answerMs = 15_000
 
+interface Range {
+  readonly after: number
+  readonly upTo: number
+  readonly topics?: readonly string[] | undefined
+}
+
 /**
  * The updates after a number, up to and with another, oldest first, as many as the bounds allow.
  * @throws Failure
  */
-export async function readUpdates(
+export async function readUpdates(session: Session, range: Range, bounds: Bounds): Promise<NumberedUpdate[]> {
+  return (await readRows(session, range, bounds)).map(decodeRow)
+}
+
+/** The same, and the id of the update with that number, as its column has it, if there is one and updates follow. @throws Failure */
+export async function readOn(
   session: Session,
-  range: { after: number; upTo: number; topics?: readonly string[] | undefined },
-  { entries, bytes }: Bounds,
-): Promise<NumberedUpdate[]> {
+  range: Range,
+  bounds: Bounds,
+): Promise<{ updates: NumberedUpdate[]; idBefore: string | undefined }> {
+  const rows = await readRows(session, range, bounds)
+  return { updates: rows.map(decodeRow), idBefore: rows[0]?.at(-1) ?? undefined }
+}
+
+async function readRows(session: Session, range: Range, { entries, bytes }: Bounds): Promise<readonly Row[]> {
   const { after, upTo, topics } = range
   const filter = topics === undefined ? '' : 'AND topics && $5'
   const source = `WHERE number > $1 AND number <= $2 ${filter} ORDER BY number`
@@ -33,7 +49,7 @@ export async function readUpdates(
     text: within(session.tables, source, ''),
   }
   const values = [after, upTo, entries, bytes, ...(topics === undefined ? [] : [topics])]
-  return (await session.query(statement, values, answerMs)).map(decodeRow)
+  return await session.query(statement, values, answerMs)
 }
 
 /** The newest updates up to a number, oldest first. @throws Failure */
@@ -55,7 +71,7 @@ export async function readNewest(session: Session, upTo: number, bounds: Bounds)
 
 /** Of what `source` finds, $3 updates at most, and no more after those that reach $4 bytes. */
 const within = ({ updates }: Tables, source: string, direction: '' | 'DESC'): string => `
-  SELECT ${columns} FROM (
+  SELECT ${columns}, (SELECT id FROM ${updates} WHERE number = $1) FROM (
     SELECT *, coalesce(sum(octet_length(data)) OVER (
       ORDER BY number ${direction} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS bytes_before
     FROM (SELECT * FROM ${updates} ${source} LIMIT $3) AS found
@@ -125,7 +141,7 @@ export async function* readPages(
     // A reader that began at the beginning of the log began wherever that was.
     const isGap = end > 0 && page.entries[0]?.number !== end + 1
     if (isGap && !(await use(session => isComplete(session, end)))) throw overtaken()
-    if (timeline.era !== era) throw overtaken()
+    if (timeline.era !== era || page.entries.some(entry => isAnother(entry, timeline))) throw overtaken()
     end = page.end
     if (page.entries.length === 0 && end >= upTo) return
     yield {
@@ -138,6 +154,10 @@ export async function* readPages(
     }
   }
 }
+
+/** The log has another update with that number than the one that was delivered, and that has not been noticed yet. */
+const isAnother = ({ number, update }: NumberedUpdate, { trail }: Timeline): boolean =>
+  trail.has(number, toText(update.id)) === false
 
 /** The next updates, and the number up to which that is all. */
 async function readPage(

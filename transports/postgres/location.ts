@@ -1,6 +1,8 @@
 import { readOptions } from '../../src/config/dsn.ts'
 import { HubError, quote } from '../../src/errors.ts'
+import { type Authentication, methods } from './authentication.ts'
 import type { LogBounds } from './bounds.ts'
+import { withoutNeedless } from './parameters.ts'
 import { readTls, type TlsSettings, tlsOptions } from './tls.ts'
 
 /** A server; what is absent is as the environment or PostgreSQL has it by default. */
@@ -8,6 +10,14 @@ export interface Address {
   /** A name, an address, or the directory of a Unix socket. */
   readonly host?: string
   readonly port?: number
+}
+
+export interface KeepAlive {
+  /** The silence before the first question, and the time between two, in milliseconds. */
+  readonly idleMs: number
+  readonly intervalMs: number
+  /** Questions without an answer after which the connection is over. */
+  readonly count: number
 }
 
 /** What `transport_url` says of a PostgreSQL and of the log in it. */
@@ -19,10 +29,10 @@ export interface Location {
   readonly password: string | undefined
   readonly database: string | undefined
   readonly tls: TlsSettings
-  readonly channelBinding: boolean
+  readonly authentication: Authentication
   readonly connectTimeoutMs: number
-  /** Silence after which the system asks whether the other side is still there, in milliseconds; `undefined`: it never does. */
-  readonly keepAliveMs: number | undefined
+  /** When the system asks whether the other side is still there; `undefined`: never. */
+  readonly keepAlive: KeepAlive | undefined
   readonly applicationName: string
   /** Settings of the server's, as its command line has them. */
   readonly settings: string | undefined
@@ -46,6 +56,10 @@ const kinds = {
   options: 'text',
   keepalives: 'flag',
   keepalives_idle: 'count',
+  keepalives_interval: 'count',
+  keepalives_count: 'count',
+  fallback_application_name: 'text',
+  require_auth: 'text',
   client_encoding: 'text',
   channel_binding: 'text',
   target_session_attrs: 'text',
@@ -56,31 +70,9 @@ const kinds = {
   prefix: 'text',
 } as const
 
-/** Parameters of libpq that are of no use here, and why. */
-const unsupported: Readonly<Record<string, string>> = {
-  hostaddr: 'write the address as the host',
-  service: 'write out what the service file says',
-  servicefile: 'write out what the service file says',
-  passfile: 'name the file in the environment variable PGPASSFILE, or set transport_url_file',
-  sslpassword: 'use a key without a password, in a file that only the hub can read',
-  sslcrl: 'lists of revoked certificates are not looked at',
-  sslcrldir: 'lists of revoked certificates are not looked at',
-  sslcompression: 'it is insecure, and servers have it no longer',
-  ssl_min_protocol_version: 'set it at the server',
-  ssl_max_protocol_version: 'set it at the server',
-  gssencmode: 'GSSAPI is not spoken here; use TLS',
-  krbsrvname: 'GSSAPI is not spoken here; use TLS and a password or a certificate',
-  gsslib: 'GSSAPI is not spoken here; use TLS and a password or a certificate',
-  requirepeer: 'the owner of a socket is not looked at',
-  replication: 'the hub reads tables',
-}
-
 /** @throws HubError `configuration_invalid` */
 export function readLocation(url: URL): Location {
-  for (const name of url.searchParams.keys()) {
-    if (Object.hasOwn(unsupported, name)) throw invalid(`${name} is not supported: ${unsupported[name]}`)
-  }
-  const options = readOptions(url, kinds)
+  const options = readOptions(withoutNeedless(url), kinds)
   const { connect_timeout: timeout = 0, client_encoding: encoding = 'utf8', prefix = 'mercure' } = options
   if (!/^(utf-?8|unicode|auto)$/i.test(encoding)) throw invalid('client_encoding can only be UTF8')
   if (!/^[a-z_][a-z\d_]{0,39}$/.test(prefix)) {
@@ -94,11 +86,10 @@ export function readLocation(url: URL): Location {
     password: options.password ?? decode(url.password, 'the password'),
     database: options.dbname ?? decode(url.pathname.slice(1), 'the database'),
     tls: readTls(options),
-    channelBinding:
-      readChoice('channel_binding', options.channel_binding, ['prefer', 'disable', 'require']) !== 'disable',
+    authentication: readAuthentication(options),
     connectTimeoutMs: timeout === 0 ? 5000 : timeout * 1000,
-    keepAliveMs: options.keepalives === false ? undefined : (options.keepalives_idle ?? 10) * 1000,
-    applicationName: options.application_name ?? 'talaria',
+    keepAlive: options.keepalives === false ? undefined : readKeepAlive(options),
+    applicationName: options.application_name ?? options.fallback_application_name ?? 'talaria',
     settings: options.options,
     schema: options.schema,
     prefix,
@@ -130,6 +121,38 @@ function readAddresses(
   })
 }
 
+/** 0 means the default, which is the hub's. */
+function readKeepAlive(
+  options: {
+    readonly [name in 'keepalives_idle' | 'keepalives_interval' | 'keepalives_count']?: number
+  },
+): KeepAlive {
+  const { keepalives_idle: idle, keepalives_interval: interval, keepalives_count: count } = options
+  return { idleMs: (idle || 10) * 1000, intervalMs: (interval || 1) * 1000, count: count || 10 }
+}
+
+function readAuthentication(
+  options: {
+    readonly [name in 'channel_binding' | 'require_auth' | 'sslmode']?: string
+  },
+): Authentication {
+  const channelBinding = readChoice('channel_binding', options.channel_binding, ['prefer', 'disable', 'require'])
+  if (channelBinding === 'require' && options.sslmode === 'disable') {
+    throw invalid('channel_binding=require needs TLS, and sslmode is disable')
+  }
+  const names = (options.require_auth ?? '').split(',').filter(name => name !== '')
+  const chosen = names.map(name => name.replace(/^!/, '').trim())
+  const unknown = chosen.find(name => ![...methods, 'gss', 'sspi', 'oauth'].includes(name))
+  if (unknown !== undefined) throw invalid(`require_auth: ${quote(unknown)} is none of ${methods.join(', ')}`)
+  const isNegative = names.some(name => name.startsWith('!'))
+  if (isNegative && !names.every(name => name.startsWith('!'))) {
+    throw invalid('require_auth: either all of its methods begin with "!" or none does')
+  }
+  const allowed = methods.filter(method => names.length === 0 || chosen.includes(method) !== isNegative)
+  if (allowed.length === 0) throw invalid(`require_auth: of ${methods.join(', ')} none is left`)
+  return { channelBinding, allowed }
+}
+
 export function readChoice<Choice extends string>(
   name: string,
   value: string | undefined,
@@ -149,5 +172,4 @@ function decode(text: string, what: string): string | undefined {
   }
 }
 
-export const invalid = (rule: string): HubError =>
-  new HubError('configuration_invalid', `transport_url, postgres: ${rule}.`)
+const invalid = (rule: string): HubError => new HubError('configuration_invalid', `transport_url, postgres: ${rule}.`)

@@ -1,4 +1,5 @@
 import { HubError, quote } from '../../src/errors.ts'
+import type { TransportLog } from '../../src/transport.ts'
 import { Failure } from '../backend/failure.ts'
 import { define, defineSchema, migrations, version } from './definition.ts'
 import type { Session } from './session.ts'
@@ -13,9 +14,48 @@ const lock = '1836413792, 0'
  * Makes the log's tables where there are none, brings older ones up to date, and finds out whether the role may do all that a hub does.
  * @throws Failure, HubError `configuration_invalid`
  */
-export async function prepareTables(session: Session): Promise<void> {
-  if ((await readVersion(session)) !== version) await makeCurrent(session)
-  await checkRights(session)
+export async function prepareTables(session: Session, log?: TransportLog): Promise<void> {
+  const found = await readVersion(session)
+  if (found !== version) await makeCurrent(session)
+  if (found !== undefined && found !== version) {
+    log?.info({}, `The tables of the log were brought up to date, from version ${found} to ${version}.`)
+  }
+  await requireWhole(session)
+  await checkRights(session, rightsOfHub(session.tables))
+}
+
+/**
+ * Finds out whether there is a log that the role may read.
+ * @throws Failure, HubError `configuration_invalid`
+ */
+export async function checkReadable(session: Session): Promise<boolean> {
+  const { tables } = session
+  const [row] = await session.query({ text: 'SELECT to_regnamespace($1)' }, [identifier(tables.schema)], answerMs)
+  if (row?.[0] == null) return false
+  const [usage, ...rights] = rightsOfReader(tables)
+  const [answer] = await session.query({ text: `SELECT ${usage![0]}` }, [], answerMs)
+  if (answer?.[0] !== 't') throw await lacking(session, [usage!, ...rights])
+  if ((await findMissing(session, [tables.log])).length > 0) return false
+  await requireWhole(session)
+  await checkRights(session, rights)
+  return (await readVersion(session)) !== undefined
+}
+
+/** Those of the tables and sequences that are not there. */
+async function findMissing(session: Session, names: readonly string[]): Promise<readonly string[]> {
+  const text = `SELECT ${names.map(name => `to_regclass(${literal(name)})`).join(', ')}`
+  const [found = []] = await session.query({ text }, [], answerMs)
+  return names.filter((_, i) => found[i] == null)
+}
+
+/** Somebody may have dropped a part of it. */
+async function requireWhole(session: Session): Promise<void> {
+  const { log, updates, inbox, numbers, publish, append, take, trim } = session.tables
+  const missing = await findMissing(session, [updates, inbox, numbers])
+  if (missing.length === 0) return
+  throw invalid(
+    `there is no ${missing.join(', ')}, and other parts of the log are there; for an empty one, which a hub then makes, execute: DROP TABLE IF EXISTS ${log}, ${updates}, ${inbox}; DROP SEQUENCE IF EXISTS ${numbers}; DROP FUNCTION IF EXISTS ${publish}, ${append}, ${take}, ${trim}`,
+  )
 }
 
 async function makeCurrent(session: Session): Promise<void> {
@@ -62,6 +102,7 @@ export async function readVersion(session: Session): Promise<number | undefined>
     if (error instanceof Failure && (error.code === '42703' || error.code === '42809')) {
       throw invalid(`${tables.log} is no table of a log; name another prefix or schema`)
     }
+    if (error instanceof Failure && error.code === '42501') await checkRights(session, rightsOfHub(tables))
     throw explain(error, tables)
   }
 }
@@ -80,40 +121,51 @@ async function makeSchema(session: Session): Promise<void> {
   }
 }
 
-/** What a hub does, and the right that it takes. */
-async function checkRights(session: Session): Promise<void> {
-  const { schema, log, updates, inbox, numbers, append, take, trim } = session.tables
+/** An expression that is true for who has a right, and the right as it is granted. */
+type Right = readonly [check: string, grant: string]
+
+const usageOf = ({ schema }: Tables): Right => [
+  `has_schema_privilege(${literal(schema)}, 'USAGE')`,
+  `USAGE ON SCHEMA ${identifier(schema)}`,
+]
+
+const onTable = (right: string, table: string): Right => [
+  `has_table_privilege(${literal(table)}, '${right}')`,
+  `${right} ON ${table}`,
+]
+
+const rightsOfReader = (tables: Tables): readonly Right[] => [
+  usageOf(tables),
+  onTable('SELECT', tables.log),
+  onTable('SELECT', tables.updates),
+]
+
+function rightsOfHub(tables: Tables): readonly Right[] {
+  const { updates, inbox, numbers, append, take, trim } = tables
   const functions = [`${append}(json, text[])`, `${take}(integer)`, `${trim}(bigint, double precision, integer)`]
-  const rights: readonly (readonly [check: string, grant: string])[] = [
-    [`has_schema_privilege(${literal(schema)}, 'USAGE')`, `USAGE ON SCHEMA ${identifier(schema)}`],
-    ...[
-      ['SELECT', log],
-      ['SELECT', updates],
-      ['INSERT', updates],
-      ['DELETE', updates],
-      ['SELECT', inbox],
-      ['DELETE', inbox],
-    ].map(
-      ([right, table = '']) => [`has_table_privilege(${literal(table)}, '${right}')`, `${right} ON ${table}`] as const,
-    ),
+  return [
+    ...rightsOfReader(tables),
+    ...[onTable('INSERT', updates), onTable('DELETE', updates), onTable('SELECT', inbox), onTable('DELETE', inbox)],
     ...['SELECT', 'UPDATE'].map(
-      right => [`has_sequence_privilege(${literal(numbers)}, '${right}')`, `${right} ON SEQUENCE ${numbers}`] as const,
+      (right): Right => [`has_sequence_privilege(${literal(numbers)}, '${right}')`, `${right} ON SEQUENCE ${numbers}`],
     ),
     ...functions.map(
-      name => [`has_function_privilege(${literal(name)}, 'EXECUTE')`, `EXECUTE ON FUNCTION ${name}`] as const,
+      (name): Right => [`has_function_privilege(${literal(name)}, 'EXECUTE')`, `EXECUTE ON FUNCTION ${name}`],
     ),
   ]
-  const [answers = []] = await session.query(
-    { text: `SELECT ${rights.map(([check]) => check).join(', ')}` },
-    [],
-    answerMs,
-  )
+}
+
+async function checkRights(session: Session, rights: readonly Right[]): Promise<void> {
+  const text = `SELECT ${rights.map(([check]) => check).join(', ')}`
+  const [answers = []] = await session.query({ text }, [], answerMs)
   const missing = rights.filter((_, i) => answers[i] !== 't')
-  if (missing.length === 0) return
+  if (missing.length > 0) throw await lacking(session, missing)
+}
+
+async function lacking(session: Session, rights: readonly Right[]): Promise<HubError> {
   const role = await readRole(session)
-  throw invalid(
-    `the role ${role} lacks rights; use the role that made the tables, or execute as that one: ${missing.map(([, grant]) => `GRANT ${grant} TO ${role}`).join('; ')}`,
-  )
+  const grants = rights.map(([, grant]) => `GRANT ${grant} TO ${role}`).join('; ')
+  return invalid(`the role ${role} lacks rights; use the role that made the tables, or execute as that one: ${grants}`)
 }
 
 async function readRole(session: Session): Promise<string> {

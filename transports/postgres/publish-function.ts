@@ -46,8 +46,8 @@ const refuse = (condition: string, message: string, ...values: string[]): string
  * The function that publishes an update with the caller's transaction: when that is committed, and not before, every subscriber gets it. It inserts a
  * row and waits for nobody. It has the rights of its owner: who may execute it needs no others, and must be granted that.
  */
-export const publishFunction = ({ publish, inbox }: Tables, wake: string): string => `
-CREATE FUNCTION ${publish}(
+export const publishFunction = ({ publish, inbox, channel }: Tables): string => `
+CREATE OR REPLACE FUNCTION ${publish}(
   topics text[], data text DEFAULT '', private boolean DEFAULT false, id text DEFAULT NULL, type text DEFAULT NULL, retry bigint DEFAULT NULL
 ) RETURNS text LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $function$
 #variable_conflict use_variable
@@ -64,6 +64,7 @@ BEGIN
   )}
   FOREACH topic IN ARRAY topics LOOP
     ${refuse('topic IS NULL', 'mercure: a topic is NULL.')}
+    ${refuse(`topic = ''`, `mercure: a topic is empty, which resolves to the hub's own address, in the "${hubPath}" namespace.`)}
     ${refuse(`topic = '*'`, 'mercure: "*" is the matcher of every topic and cannot be published to.')}
     ${refuse(`topic ~ ${literal(forbidden)}`, 'mercure: the topic %s has a control character.', 'to_json(left(topic, 200))')}
     ${refuse(
@@ -79,12 +80,12 @@ BEGIN
   ${refuse(`type = ${literal(hubEventType)}`, `mercure: the type is "${hubEventType}", which the hub keeps for subscription events.`)}
   ${refuse(
     `retry NOT BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER}`,
-    'mercure: retry is %s; it is a number of milliseconds, 0 or more.',
+    `mercure: retry is %s; it is a number of milliseconds, from 0 to ${Number.MAX_SAFE_INTEGER}.`,
     'retry',
   )}
   INSERT INTO ${inbox} (id, topics, data, type, retry, private)
     VALUES (update_id, topics, coalesce(data, ''), coalesce(type, ''), coalesce(retry, 0), coalesce(private, false));
-  ${wake}
+  PERFORM pg_notify(${channel}, 'i');
   RETURN update_id;
 END $function$;
 REVOKE ALL ON FUNCTION ${publish}(text[], text, boolean, text, text, bigint) FROM PUBLIC;`

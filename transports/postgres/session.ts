@@ -25,6 +25,7 @@ export class Session implements backend.Session {
   readonly #client: Client
   readonly #socket: Socket
   #turn: Promise<unknown> = Promise.resolve()
+  #reason: Failure | undefined
 
   constructor(client: Client, socket: Socket, tables: Tables) {
     this.tables = tables
@@ -39,6 +40,10 @@ export class Session implements backend.Session {
 
   get isOver(): boolean {
     return this.#socket.destroyed
+  }
+
+  get reason(): Failure | undefined {
+    return this.#reason
   }
 
   onNotification(listener: (payload: string) => void): void {
@@ -56,20 +61,17 @@ export class Session implements backend.Session {
   }
 
   async #query(statement: Statement, values: readonly unknown[], timeoutMs: number): Promise<readonly Row[]> {
-    if (this.isOver) throw new Failure('passing', 'the connection was closed')
-    let isLate = false
-    const timer =
-      timeoutMs === 0
-        ? undefined
-        : setTimeout(() => {
-            isLate = true
-            this.kill()
-          }, timeoutMs)
+    if (this.isOver) throw new Failure('passing', this.#reason?.message ?? 'the connection was closed')
+    const late = () => {
+      this.#reason = new Failure('broken', `the server has not answered for ${timeoutMs / 1000} s`)
+      this.kill()
+    }
+    const timer = timeoutMs === 0 ? undefined : setTimeout(late, timeoutMs)
     try {
       const { rows } = await this.#client.query<string[]>({ ...statement, values: [...values], rowMode: 'array' })
       return rows
     } catch (error) {
-      throw isLate ? new Failure('broken', `the server has not answered for ${timeoutMs / 1000} s`) : interpret(error)
+      throw this.#reason ?? interpret(error)
     } finally {
       clearTimeout(timer)
     }

@@ -1,8 +1,9 @@
 import type { LogEntry, TransportLog } from '../../src/transport.ts'
 import type { Connection } from '../backend/connection.ts'
 import { Failure } from '../backend/failure.ts'
-import type { NumberedUpdate } from './entry.ts'
-import { type Bounds, readNewest, readUpdates } from './history.ts'
+import { readEnd } from './end.ts'
+import { type NumberedUpdate, toText } from './entry.ts'
+import { type Bounds, readNewest, readOn } from './history.ts'
 import { positionOf, type Timeline } from './position.ts'
 import type { Session } from './session.ts'
 import { identifier } from './tables.ts'
@@ -36,13 +37,14 @@ export class Tail {
   readonly #options: TailOptions
   #receive: (message: Uint8Array) => void = () => {}
   #deliver: (entry: LogEntry, live: boolean) => void = () => {}
-  #newest: NumberedUpdate | undefined
   /** The number of the update that was delivered last, or before the first one. */
   #number: number | undefined
   /** The highest number that was heard of in this session. */
   #heard = 0
   #channel = ''
   #inbox = false
+  /** The log may be another one than that which was read. */
+  #isSuspect = false
   #bell = Promise.withResolvers<void>()
   #silences = 0
   /** When the last notification came, and when this hub stored or sent the first thing since then. */
@@ -83,9 +85,9 @@ export class Tail {
         for (const entry of newest) {
           const { number, update, reused } = entry
           this.#options.delivering(entry)
+          timeline.trail.add(entry)
           deliver({ position: positionOf(number, timeline), update, reused }, false)
         }
-        this.#newest = newest.at(-1)
         this.#number = last
         this.#following = this.#follow(session)
         return
@@ -95,10 +97,21 @@ export class Tail {
     }
   }
 
-  /** Delivers what this hub has just stored, if it is next; else it is read. */
-  offer(stored: readonly NumberedUpdate[]): void {
-    if (this.#number === undefined || stored[0]?.number !== this.#number + 1) return
-    for (const entry of stored) this.#deliverLive(entry)
+  /**
+   * Delivers what this hub has just stored, if it is next; else it is read. `idBefore`: that of the update before it, as its column has it, if that
+   * is known.
+   */
+  offer(stored: readonly NumberedUpdate[], idBefore: string | undefined): void {
+    const [first] = stored
+    if (this.#number === undefined || first === undefined) return
+    const { trail } = this.#options.timeline
+    const isBeforeSame = idBefore === undefined ? undefined : trail.has(first.number - 1, idBefore)
+    if (isBeforeSame === false || trail.has(first.number, toText(first.update.id)) === false) {
+      this.#isSuspect = true
+      this.#bell.resolve()
+    } else if (first.number === this.#number + 1 && (isBeforeSame === true || this.#number === 0)) {
+      for (const entry of stored) this.#deliverLive(entry)
+    }
   }
 
   /** What this hub began to store or to send then is stored or sent: a notification of it has come, or is to come. */
@@ -172,16 +185,17 @@ export class Tail {
       this.#inbox = false
       if ((await this.#take(session)) === updatesPerTaking) this.#inbox = true
     }
+    if (this.#isSuspect) await this.#check(session)
     if (this.#heard > this.#number!) {
       await this.#read(session)
       return
     }
-    if (this.#inbox) return
+    if (this.#inbox || this.#isSuspect) return
     this.#bell = Promise.withResolvers()
     const timer = setTimeout(() => this.#bell.resolve(), restMs)
     await this.#bell.promise
     clearTimeout(timer)
-    if (this.#closed || this.#inbox || this.#heard > this.#number!) return
+    if (this.#closed || this.#inbox || this.#isSuspect || this.#heard > this.#number!) return
     await this.#check(session)
     const isOwed = this.#owedSinceMs !== undefined && performance.now() - this.#owedSinceMs > restMs
     this.#owedSinceMs = undefined
@@ -199,42 +213,56 @@ export class Tail {
   /** Delivers the next updates: of those that are stored already and were not heard of, messages that come before them are not heard yet either. */
   async #read(session: Session): Promise<void> {
     const range = { after: this.#number!, upTo: this.#heard }
-    const page = await readUpdates(session, range, pageBounds)
+    const { updates, idBefore } = await readOn(session, range, pageBounds)
     this.#answeredAtMs = performance.now()
+    if (idBefore !== undefined && this.#options.timeline.trail.has(range.after, idBefore) === false) {
+      this.#isSuspect = true
+      return
+    }
     // Some of it may have been offered meanwhile.
-    for (const entry of page) if (entry.number > this.#number!) this.#deliverLive(entry)
+    for (const entry of updates) if (entry.number > this.#number!) this.#deliverLive(entry)
     // Of a number that is not there any more, nothing more comes.
-    if (page.length === 0) this.#number = Math.max(this.#number!, range.upTo)
+    if (updates.length === 0) this.#number = Math.max(this.#number!, range.upTo)
   }
 
   #deliverLive(entry: NumberedUpdate): void {
     const { number, update, reused } = entry
-    this.#newest = entry
+    const { timeline, delivering } = this.#options
     this.#number = number
-    this.#options.delivering(entry)
-    this.#deliver({ position: positionOf(number, this.#options.timeline), update, reused }, true)
+    delivering(entry)
+    timeline.trail.add(entry)
+    this.#deliver({ position: positionOf(number, timeline), update, reused }, true)
   }
 
   /** Asks for the log's end: notifications get lost with connections, and a log may be lost, too. */
   async #check(session: Session): Promise<void> {
+    const { trail } = this.#options.timeline
     const number = this.#number!
+    this.#isSuspect = false
     const end = await readEnd(session, number)
     this.#answeredAtMs = performance.now()
     if (end.channel !== this.#channel) throw new Failure('passing', 'the tables of the log were made anew')
     if (end.hasInbox) this.#inbox = true
-    const isOther = end.idAt !== undefined && this.#newest?.number === number && end.idAt !== this.#newest.update.id
-    if (end.given < number || isOther) this.#loseLog(end)
-    else if (number > 0 && end.idAt === undefined && end.first > number + 1) this.#tellGap(end.first - number - 1)
+    const isSame = end.idAt === undefined ? end.last <= number : trail.has(number, end.idAt) !== false
+    const fork = isSame && end.given >= number ? undefined : await trail.findFork(session, number, end.given)
+    if (fork !== undefined) {
+      this.#loseLog(fork)
+      // What was heard before is not to be told from what was heard since then.
+      await this.#check(session)
+      return
+    }
+    if (number > 0 && end.idAt === undefined && end.first > number + 1) this.#tellGap(end.first - number - 1)
     if (end.last > this.#number!) this.#heard = Math.max(this.#heard, end.last)
   }
 
-  /** Goes on with what there is; what it has of numbers that were delivered already means something else now. */
-  #loseLog(end: End): void {
-    this.#options.timeline.era++
-    this.#number = Math.min(this.#number!, end.last)
+  /** Goes on with what there is from a number on: what was delivered with such numbers was another log's. */
+  #loseLog(fork: number): void {
+    const { timeline, log } = this.#options
+    timeline.era++
+    timeline.trail.cut(fork)
+    this.#number = fork - 1
     this.#heard = 0
-    this.#newest = undefined
-    this.#options.log.error(
+    log.error(
       {},
       'PostgreSQL has lost updates that were stored: it was restored from a backup, or replaced by a standby that was behind. Going on from what it has now.',
     )
@@ -252,37 +280,5 @@ export class Tail {
       {},
       'PostgreSQL does not notify this hub of new updates, which are therefore late by seconds: a pooler in transaction mode, such as PgBouncer, lets no notification pass. Connect to the server itself, or in session mode.',
     )
-  }
-}
-
-interface End {
-  readonly channel: string
-  /** The number of the oldest update that is there; that of the next one where there is none. */
-  readonly first: number
-  /** The number of the newest update that is there; 0: there is none. */
-  readonly last: number
-  /** The last number given, perhaps to updates that are being stored. */
-  readonly given: number
-  /** The id of the update with the number asked for, if it is there. */
-  readonly idAt: string | undefined
-  readonly hasInbox: boolean
-}
-
-async function readEnd(session: Session, number: number): Promise<End> {
-  const { updates, numbers, inbox, channel } = session.tables
-  const statement = {
-    name: 'end',
-    text: `SELECT ${channel}, (SELECT min(number) FROM ${updates}), (SELECT max(number) FROM ${updates}),
-      (SELECT last_value FROM ${numbers}), (SELECT id FROM ${updates} WHERE number = $1), EXISTS (SELECT FROM ${inbox})`,
-  }
-  const [row] = await session.query(statement, [number], answerMs)
-  const [name, first, last, given, idAt, hasInbox] = row!
-  return {
-    channel: name!,
-    last: Number(last),
-    given: Math.max(Number(given), Number(last)),
-    first: first == null ? Number(given) + 1 : Number(first),
-    idAt: idAt ?? undefined,
-    hasInbox: hasInbox === 't',
   }
 }

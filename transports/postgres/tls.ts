@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import type { ConnectionOptions } from 'node:tls'
+import type { ConnectionOptions, SecureVersion } from 'node:tls'
 import { HubError } from '../../src/errors.ts'
 
 const modes = ['prefer', 'disable', 'allow', 'require', 'verify-ca', 'verify-full'] as const
@@ -12,6 +12,9 @@ export interface TlsSettings {
   readonly rootCertFile: string | undefined
   readonly certFile: string | undefined
   readonly keyFile: string | undefined
+  /** `undefined`: as Node has it, which is 1.2 and 1.3. */
+  readonly oldest: SecureVersion | undefined
+  readonly newest: SecureVersion | undefined
 }
 
 /** The options of the URL, by their kinds. */
@@ -21,7 +24,11 @@ export const tlsOptions = {
   sslrootcert: 'text',
   sslcert: 'text',
   sslkey: 'text',
+  ssl_min_protocol_version: 'text',
+  ssl_max_protocol_version: 'text',
 } as const
+
+const versions: readonly SecureVersion[] = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3']
 
 /** @throws HubError `configuration_invalid` */
 export function readTls(options: { readonly [name in keyof typeof tlsOptions]?: string }): TlsSettings {
@@ -38,7 +45,21 @@ export function readTls(options: { readonly [name in keyof typeof tlsOptions]?: 
   if (isDirect && !/^(require|verify-)/.test(mode)) {
     throw invalid('sslnegotiation=direct needs sslmode=require, verify-ca or verify-full')
   }
-  return { mode, isDirect, rootCertFile, certFile, keyFile }
+  const oldest = readVersion(options, 'ssl_min_protocol_version')
+  const newest = readVersion(options, 'ssl_max_protocol_version')
+  if (oldest !== undefined && newest !== undefined && versions.indexOf(oldest) > versions.indexOf(newest)) {
+    throw invalid('ssl_min_protocol_version is above ssl_max_protocol_version')
+  }
+  return { mode, isDirect, rootCertFile, certFile, keyFile, oldest, newest }
+}
+
+function readVersion(
+  options: { readonly [name in keyof typeof tlsOptions]?: string },
+  name: 'ssl_min_protocol_version' | 'ssl_max_protocol_version',
+): SecureVersion | undefined {
+  const version = versions.find(one => one.toLowerCase() === options[name]?.toLowerCase())
+  if (version === undefined && options[name] !== undefined) throw invalid(`${name} is none of ${versions.join(', ')}`)
+  return version
 }
 
 /**
@@ -46,7 +67,7 @@ export function readTls(options: { readonly [name in keyof typeof tlsOptions]?: 
  * @throws HubError `configuration_invalid` for a file that cannot be read
  */
 export async function tlsAttempts(settings: TlsSettings): Promise<readonly (ConnectionOptions | false)[]> {
-  const { mode, rootCertFile, certFile, keyFile } = settings
+  const { mode, rootCertFile, certFile, keyFile, oldest, newest } = settings
   if (mode === 'disable') return [false]
   const hasAuthority = rootCertFile !== undefined && rootCertFile !== 'system'
   const verifies = mode.startsWith('verify-') || (mode === 'require' && hasAuthority)
@@ -55,6 +76,8 @@ export async function tlsAttempts(settings: TlsSettings): Promise<readonly (Conn
     ...(hasAuthority ? { ca: await read('sslrootcert', rootCertFile) } : {}),
     ...(certFile === undefined ? {} : { cert: await read('sslcert', certFile) }),
     ...(keyFile === undefined ? {} : { key: await read('sslkey', keyFile) }),
+    ...(oldest === undefined ? {} : { minVersion: oldest }),
+    ...(newest === undefined ? {} : { maxVersion: newest }),
     ...(mode === 'verify-full' ? {} : { checkServerIdentity: () => undefined }),
   }
   if (mode === 'prefer') return [secure, false]

@@ -4,14 +4,24 @@ import type { Outage } from '../backend/outage.ts'
 import { type Group, PublishQueue } from '../backend/publish-queue.ts'
 import { encodeUpdate, type NumberedUpdate } from './entry.ts'
 import type { Session } from './session.ts'
+import { literal } from './tables.ts'
 
 export interface WriterOptions {
   readonly connection: Connection<Session>
   readonly outage: Outage
   /** How long a publisher waits at most, in milliseconds; 0: for ever. */
   readonly publishTimeoutMs: number
-  /** Called with what a statement has stored (nothing, where it has but sent messages) and when it began, before the publishers are told. */
-  readonly stored: (updates: readonly NumberedUpdate[], sinceMs: number) => void
+  /** Called before the publishers are told. */
+  readonly stored: (stored: Stored) => void
+}
+
+/** What a statement has stored: no update, where it has but sent messages. */
+export interface Stored {
+  readonly updates: readonly NumberedUpdate[]
+  /** The id of the update before them, as its column has it; absent where another hub has stored it just now, or it has been deleted. */
+  readonly idBefore: string | undefined
+  /** When the statement was sent. */
+  readonly sinceMs: number
 }
 
 interface Item {
@@ -43,18 +53,26 @@ async function store(
 ): Promise<void> {
   const updates = items.length === 0 ? null : `[${items.map(({ record }) => record).join()}]`
   const texts = messages.map(bytes => Buffer.from(bytes).toString('base64'))
-  const statement = { name: 'append', text: `SELECT ${session.tables.append}($1, $2)` }
+  const { append, updates: table } = session.tables
+  const idBefore = `(SELECT id FROM ${table} WHERE number = split_part(answer, ' ', 1)::bigint)`
+  const text = `SELECT answer, ${idBefore} FROM (SELECT ${append}($1, $2) AS answer OFFSET 0) AS appended`
   const sinceMs = performance.now()
-  const [row] = await session.query(statement, [updates, texts], publishTimeoutMs)
-  stored(items.length === 0 ? [] : number(items, row![0]!), sinceMs)
+  const [row] = await session.query({ name: 'append', text }, [updates, texts], publishTimeoutMs)
+  const [answer, id] = row!
+  stored({ updates: items.length === 0 ? [] : number(items, answer!), idBefore: id ?? undefined, sinceMs })
 }
 
 /** Stores an update and takes it back in the same breath, which fails where a publish would. @throws Failure */
 export async function probe(session: Session, timeoutMs: number): Promise<void> {
-  const { append, updates } = session.tables
+  const { append, updates, numbers } = session.tables
   // Random, so that it needs its place in the table: what is all alike is compressed to next to nothing.
   const text = `DO $probe$ BEGIN
     PERFORM ${append}(NULL, '{}');
+    PERFORM last_value FROM ${numbers};
+    PERFORM max(number) FROM ${updates};
+    IF NOT has_sequence_privilege(${literal(numbers)}, 'UPDATE') THEN
+      RAISE insufficient_privilege USING MESSAGE = 'permission denied for sequence ' || ${literal(numbers)};
+    END IF;
     INSERT INTO ${updates} (number, id, topics, data, type, retry, private, reused, created_at)
       SELECT -1 - floor(random() * 1e15), '', '{}', string_agg(md5(random()::text), ''), '', 0, false, false, now()
       FROM generate_series(1, 60);

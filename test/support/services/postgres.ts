@@ -1,7 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { EventEmitter, once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chown, glob, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { chown, glob, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -182,6 +182,20 @@ export class PostgresServer implements AsyncDisposable {
     while (!/ready to accept (read.only )?connections/.test(text)) {
       if (child.exitCode !== null) throw new Error(`PostgreSQL has ended: ${text}`)
       await once(output, 'change')
+    }
+  }
+
+  /** Stops, and copies its data; what is given puts that copy in the place of the data that it has then. Both run it again. */
+  async copyData(): Promise<() => Promise<void>> {
+    const copy = join(this.directory, 'copy')
+    await this.#stop('SIGINT')
+    await run('cp', ['-a', this.#data, copy])
+    await this.run()
+    return async () => {
+      await this.#stop('SIGINT')
+      await rm(this.#data, { recursive: true })
+      await rename(copy, this.#data)
+      await this.run()
     }
   }
 

@@ -235,6 +235,25 @@ describe('what becomes of an update', () => {
     }
   })
 
+  test('messages that are sent say nothing of updates, and updates that are stored say that messages would be', async () => {
+    await using parts = await QueueUnderTest.start()
+    const { ledger, outage } = parts
+    const refused = assert.rejects(parts.publish('a'), notStored)
+    ;(await ledger.next()).fail('refused', 'full')
+    await refused
+    const sent = parts.send('message')
+    await ledger.storeNext()
+    await sent
+    assert.equal(outage.reason, 'full')
+    const unsent = assert.rejects(parts.send('message'), notSent)
+    ;(await ledger.next()).fail('refused', 'not allowed')
+    await unsent
+    const stored = parts.publish('b')
+    await ledger.storeNext()
+    await stored
+    assert.equal(outage.reason, undefined)
+  })
+
   test('stored, and not as it should be: told in the words of the transport', async () => {
     await using parts = await QueueUnderTest.start({ expects: /^good/ })
     const published = parts.publish('bad')

@@ -51,6 +51,31 @@ describe('a log in PostgreSQL without a hub', { skip: noPostgresProgram }, async
     assert.deepEqual(await log.after({ id: '0' }), ['1', '2'])
   })
 
+  test('a role that may not read all that it needs is told what, and what it is told is enough', async () => {
+    const url = await fill(['a'])
+    const schema = schemaOf(url)
+    await admin.query(`CREATE ROLE looker LOGIN`)
+    const { href } = Object.assign(new URL(url), { username: 'looker' })
+    let text = ''
+    const refused = (message: RegExp) =>
+      assert.rejects(runHistory([href, '--json']), (error: Error & { code?: string }) => {
+        text = error.message
+        assert.equal(error.code, 'configuration_invalid', text)
+        assert.match(text, message)
+        assert.doesNotMatch(text, /CREATE|INSERT|DELETE/)
+        return true
+      })
+    await refused(
+      /GRANT USAGE ON SCHEMA \S+ TO looker; GRANT SELECT ON \S+_log" TO looker; GRANT SELECT ON \S+_updates"/,
+    )
+    const all = text
+    await admin.query(`GRANT USAGE ON SCHEMA ${schema} TO looker; GRANT SELECT ON ${schema}.mercure_updates TO looker`)
+    await refused(/execute as that one: GRANT SELECT ON "\w+"\."mercure_log" TO looker\.$/)
+    await admin.query(`REVOKE ALL ON SCHEMA ${schema} FROM looker; REVOKE ALL ON ${schema}.mercure_updates FROM looker`)
+    await admin.query(/GRANT.*(?=\.$)/.exec(all)![0])
+    assert.deepEqual(idsOf(await runHistory([href, '--json'])), ['a'])
+  })
+
   test('a role that may read looks, and is told what it lacks for an import', async () => {
     const url = await fill(['a'])
     await admin.query(`CREATE ROLE reader LOGIN; GRANT USAGE ON SCHEMA ${schemaOf(url)} TO reader;

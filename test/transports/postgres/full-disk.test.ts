@@ -56,16 +56,26 @@ describe('a PostgreSQL that takes no more', { skip: noPostgresProgram }, async (
         `REVOKE EXECUTE ON FUNCTION ${schema}.mercure_append FROM hub`,
         `GRANT EXECUTE ON FUNCTION ${schema}.mercure_append TO hub`,
       ],
+      [
+        `REVOKE UPDATE ON SEQUENCE ${schema}.mercure_numbers FROM hub`,
+        `GRANT UPDATE ON SEQUENCE ${schema}.mercure_numbers TO hub`,
+      ],
+      [`REVOKE SELECT ON ${schema}.mercure_numbers FROM hub`, `GRANT SELECT ON ${schema}.mercure_numbers TO hub`],
     ] as const) {
+      const logged = log.logged.length
       await admin.query(take)
       await assert.rejects(log.publish({ id: 'a' }), refused)
       await assert.rejects(log.transport.ready!(), unready(/permission denied/))
+      // Messages still go; nothing is stored for all that.
+      await log.send('beat').catch(() => {})
+      await assert.rejects(log.transport.ready!(), unready(/permission denied/))
+      assert.ok(!log.logged.slice(logged).some(({ message }) => /can be used again/.test(message)))
       await admin.query(give)
       // The reader of the log has failed as well, and tries again.
       while (!(await isReady(log))) await nextTurn()
       await log.publish({ id: 'b' })
     }
-    assert.deepEqual(await log.after('earliest'), ['b', 'b'])
+    assert.deepEqual(await log.after('earliest'), ['b', 'b', 'b', 'b'])
   })
 
   test('what is refused for itself alone leaves the hub ready', async () => {

@@ -11,8 +11,11 @@ describe('the past', { skip: noPostgresProgram }, async () => {
   const server = await PostgresServer.start()
   after(() => server[Symbol.asyncDispose]())
 
-  const publishAll = (log: TestLog, ids: readonly string[], topic?: (i: number) => string) =>
-    Promise.all(ids.map((id, i) => log.publish(topic === undefined ? { id } : { id, topics: [topic(i)] })))
+  /** The past ends with what has been delivered: this resolves then. */
+  const publishAll = async (log: TestLog, ids: readonly string[], fields: (i: number) => object = () => ({})) => {
+    await Promise.all(ids.map((id, i) => log.publish({ id, ...fields(i) })))
+    await log.delivers(ids.at(-1)!)
+  }
 
   test('after an id, after a position, of all', async () => {
     const url = newLog(server.url)
@@ -51,7 +54,7 @@ describe('the past', { skip: noPostgresProgram }, async () => {
     const url = newLog(server.url)
     await using log = await TestLog.start(url)
     const data = 'x'.repeat(100_000)
-    await Promise.all(range(0, 40).map(id => log.publish({ id, data })))
+    await publishAll(log, range(0, 40), () => ({ data }))
     const { pages } = await log.transport.history!('earliest', { signal: new AbortController().signal })
     const sizes = (await Array.fromAsync(pages)).map(page => page.entries.length)
     assert.deepEqual(sizes, [6, 6, 6, 6, 6, 6, 4])

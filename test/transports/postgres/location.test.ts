@@ -11,10 +11,18 @@ const plain: Location = {
   user: undefined,
   password: undefined,
   database: 'db',
-  tls: { mode: 'prefer', isDirect: false, rootCertFile: undefined, certFile: undefined, keyFile: undefined },
-  channelBinding: true,
+  tls: {
+    mode: 'prefer',
+    isDirect: false,
+    rootCertFile: undefined,
+    certFile: undefined,
+    keyFile: undefined,
+    oldest: undefined,
+    newest: undefined,
+  },
+  authentication: { channelBinding: 'prefer', allowed: ['none', 'password', 'md5', 'scram-sha-256'] },
   connectTimeoutMs: 5000,
-  keepAliveMs: 10_000,
+  keepAlive: { idleMs: 10_000, intervalMs: 1000, count: 10 },
   applicationName: 'talaria',
   settings: undefined,
   schema: undefined,
@@ -101,15 +109,38 @@ describe('a URL says where the log is', () => {
     [
       'postgres://host/db?keepalives=0&client_encoding=UTF8&channel_binding=disable',
       {
-        ...{ keepAliveMs: undefined, channelBinding: false },
+        ...{ keepAlive: undefined, authentication: { ...plain.authentication, channelBinding: 'disable' } },
       },
     ],
     [
       'postgres://host/db?sslmode=verify-full&sslrootcert=/ca.pem&sslcert=/c.pem&sslkey=/k.pem',
       {
-        tls: { mode: 'verify-full', isDirect: false, rootCertFile: '/ca.pem', certFile: '/c.pem', keyFile: '/k.pem' },
+        tls: { ...plain.tls, mode: 'verify-full', rootCertFile: '/ca.pem', certFile: '/c.pem', keyFile: '/k.pem' },
       },
     ],
+    [
+      'postgres://host/db?keepalives_idle=30&keepalives_interval=5&keepalives_count=3&fallback_application_name=app',
+      { keepAlive: { idleMs: 30_000, intervalMs: 5000, count: 3 }, applicationName: 'app' },
+    ],
+    ['postgres://host/db?fallback_application_name=app&application_name=hub', { applicationName: 'hub' }],
+    [
+      'postgres://host/db?ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=tlsv1.3',
+      { tls: { ...plain.tls, oldest: 'TLSv1.3', newest: 'TLSv1.3' } },
+    ],
+    [
+      'postgres://host/db?require_auth=scram-sha-256,md5',
+      { authentication: { channelBinding: 'prefer', allowed: ['md5', 'scram-sha-256'] } },
+    ],
+    [
+      'postgres://host/db?require_auth=!password,!none',
+      { authentication: { channelBinding: 'prefer', allowed: ['md5', 'scram-sha-256'] } },
+    ],
+    // What asks for what the hub does anyway.
+    ...[
+      ...['gssencmode=disable', 'gssencmode=prefer', 'sslcompression=0', 'replication=false', 'sslcertmode=allow'],
+      ...['sslsni=1', 'requiressl=0', 'tcp_user_timeout=0', 'min_protocol_version=3.0', 'max_protocol_version=latest'],
+      'gssdelegation=0',
+    ].map((query): [string, Partial<Location>] => [`postgres://host/db?${query}`, {}]),
     [
       'postgres://host/db?size=1000&max_age=24h&schema=Mein%20Log&prefix=news',
       {
@@ -140,7 +171,20 @@ describe('a URL that says something else is refused with what to mend', () => {
     ['port=70000', /port is no port/],
     ['port=1,2', /2 ports are given for 1 hosts/],
     ['passfile=/home/x/.pgpass', /passfile is not supported: .*PGPASSFILE/],
-    ['gssencmode=require', /gssencmode is not supported/],
+    ['gssencmode=require', /this value of gssencmode is not supported: GSSAPI is not spoken here/],
+    ['tcp_user_timeout=1000', /this value of tcp_user_timeout is not supported/],
+    ['sslsni=0', /this value of sslsni is not supported: .*write its address as the host/],
+    ['sslcertmode=require', /this value of sslcertmode is not supported/],
+    ['requiressl=1', /use sslmode=require/],
+    ['replication=database', /the hub reads tables/],
+    ['min_protocol_version=3.2', /the hub speaks 3\.0/],
+    ['sslkeylogfile=/tmp/keys', /sslkeylogfile is not supported: start Node with --tls-keylog=FILE/],
+    ['ssl_min_protocol_version=SSLv3', /ssl_min_protocol_version is none of TLSv1, TLSv1\.1, TLSv1\.2, TLSv1\.3/],
+    ['ssl_min_protocol_version=TLSv1.3&ssl_max_protocol_version=TLSv1.2', /is above ssl_max_protocol_version/],
+    ['channel_binding=require&sslmode=disable', /channel_binding=require needs TLS, and sslmode is disable/],
+    ['require_auth=kerberos', /require_auth: "kerberos" is none of none, password, md5, scram-sha-256/],
+    ['require_auth=gss', /require_auth: .*none is left/],
+    ['require_auth=md5,!none', /either all of its methods begin with "!" or none does/],
     ['hostaddr=127.0.0.1', /hostaddr is not supported: write the address as the host/],
   ]
   for (const [query, message] of cases) {

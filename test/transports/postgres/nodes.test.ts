@@ -46,3 +46,23 @@ test('hubs and SQL are one: what is published comes everywhere, with its past', 
     ids.slice(1),
   )
 })
+
+test('a row that is deleted is gone with what hubs remember', { skip: noPostgresProgram }, async () => {
+  await using server = await PostgresServer.start()
+  const url = newLog(server.url)
+  const resume = async (hub: Awaited<ReturnType<typeof startHub>>, count: number): Promise<string[]> => {
+    const stream = await hub.subscribe('topic=*&last_event_id=a')
+    return (await stream.take(count)).map(({ id }) => id!)
+  }
+  await using remembering = await startHub({ transport_url: url.href })
+  await using forgetful = await startHub({ transport_url: url.href, recent: { entries: 0 } })
+  await Promise.all([remembering.running.attached, forgetful.running.attached])
+  for (const id of ['a', 'b', 'c']) await remembering.publish({ topic, id })
+  const client = await server.client()
+  await client.query(`DELETE FROM ${schemaOf(url)}.mercure_updates WHERE id = 'b'`)
+  assert.deepEqual(await resume(remembering, 2), ['b', 'c'])
+  assert.deepEqual(await resume(forgetful, 1), ['c'])
+  await using started = await startHub({ transport_url: url.href })
+  await started.running.attached
+  assert.deepEqual(await resume(started, 1), ['c'])
+})

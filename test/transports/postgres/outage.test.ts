@@ -30,6 +30,17 @@ describe('a server that loses its data, or takes none', { skip: noPostgresProgra
     assert.deepEqual(log.ids, ['stored'])
   })
 
+  test('of a server that stands still it is told that it does not answer', async () => {
+    await using server = await PostgresServer.start()
+    await using log = await TestLog.start(newLog(server.url), { publishTimeoutMs: 300 })
+    await server.pause()
+    await assert.rejects(log.publish({ id: 'a' }), unavailable)
+    await log.until(() => log.logged.length > 0)
+    assert.match(log.logged[0]!.message, /^PostgreSQL cannot be used: the server has not answered for 0\.3 s\./)
+    server.resume()
+    await log.logs(/can be used again/)
+  })
+
   test('a log that was put back to an older state is noticed, and followed from there', async () => {
     await using server = await PostgresServer.start()
     const url = newLog(server.url)

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
-import { writeFile } from 'node:fs/promises'
-import { after, describe, test } from 'node:test'
+import { readFile, writeFile } from 'node:fs/promises'
+import { after, before, describe, test } from 'node:test'
 import { createCertificate } from '../../support/certificate.ts'
 import { TestLog } from '../../support/log.ts'
 import { newLog } from '../../support/postgres.ts'
@@ -69,6 +69,65 @@ describe('PostgreSQL with TLS', { skip: noPostgresProgram }, async () => {
       await assert.rejects(TestLog.start(url), { code: 'configuration_invalid', message })
     })
   }
+
+  describe('who the server is, and how the role proves who it is', async () => {
+    const as = (user: string, options: Readonly<Record<string, string>>): URL =>
+      Object.assign(at('127.0.0.1', options), { username: user, password: 's3cret' })
+    const refused = (url: URL, message: RegExp) =>
+      assert.rejects(TestLog.start(url), error => {
+        const { code, message: text } = error as { code?: string; message: string }
+        assert.equal(code, 'configuration_invalid', text)
+        assert.match(text, message)
+        return true
+      })
+    const start = async (url: URL): Promise<void> => {
+      await using log = await TestLog.start(url)
+      await log.publish({ id: 'a' })
+    }
+    before(async () => {
+      await admin.query(
+        `CREATE ROLE scram LOGIN SUPERUSER PASSWORD 's3cret'; CREATE ROLE clear LOGIN SUPERUSER PASSWORD 's3cret'`,
+      )
+      const rules = await readFile(server.accessFile, 'utf8')
+      const own = 'host all scram 127.0.0.1/32 scram-sha-256\nhost all clear 127.0.0.1/32 password\n'
+      await writeFile(server.accessFile, own + rules)
+      await admin.query('SELECT pg_reload_conf()')
+    })
+
+    const binding = { channel_binding: 'require' }
+    for (const sslmode of ['allow', 'prefer', 'require']) {
+      test(`channel binding, with sslmode=${sslmode}`, () => start(as('scram', { sslmode, ...binding })))
+    }
+    test('channel binding, and a server that asks for no password', () =>
+      refused(as('postgres', { sslmode: 'require', ...binding }), /channel_binding=require, .*no password, without it/))
+    test('channel binding, and a server that wants the password itself', () =>
+      refused(
+        as('clear', { sslmode: 'require', ...binding }),
+        /the password itself \(password\), without it; have its/,
+      ))
+    test('channel binding, and a server without TLS', async () => {
+      await using plain = await PostgresServer.start()
+      const url = newLog(plain.url, { sslmode: 'prefer', ...binding })
+      await refused(url, /channel_binding=require, and there is no TLS/)
+    })
+    test('the methods that are allowed', async () => {
+      await start(as('scram', { sslmode: 'disable', require_auth: 'scram-sha-256' }))
+      await start(as('clear', { sslmode: 'require', require_auth: '!md5' }))
+      await refused(as('scram', { require_auth: 'md5' }), /the server asks for scram-sha-256, which require_auth does/)
+      await refused(as('clear', { require_auth: '!password' }), /asks for the password itself \(password\), which/)
+      await refused(as('postgres', { require_auth: '!none' }), /asks for no password, which require_auth does not/)
+    })
+    test('the versions of TLS', async () => {
+      await start(as('scram', { sslmode: 'require', ssl_min_protocol_version: 'TLSv1.3' }))
+      const version = async (options: Readonly<Record<string, string>>) => {
+        await using _ = await TestLog.start(as('scram', { sslmode: 'require', ...options }))
+        const text =
+          'SELECT DISTINCT version FROM pg_stat_activity JOIN pg_stat_ssl USING (pid) WHERE application_name = $1'
+        return (await admin.query(text, ['talaria'])).rows
+      }
+      assert.deepEqual(await version({ ssl_max_protocol_version: 'TLSv1.2' }), [{ version: 'TLSv1.2' }])
+    })
+  })
 
   test('a server that demands it refuses those without, with a word on sslmode', async () => {
     await writeFile(server.accessFile, 'hostssl all all 127.0.0.1/32 trust\n')
