@@ -2,6 +2,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import { checkTransportUrl } from '../transports/index.ts'
 import type { Config } from './config/config.ts'
 import type { Verifier } from './config/values/key.ts'
+import { HubError } from './errors.ts'
 import { type AppOptions, createApp } from './http/app.ts'
 import { Backlog } from './http/backlog.ts'
 import { createCompilers } from './http/compilers.ts'
@@ -170,9 +171,18 @@ function observe({ observer }: Metrics, log: HubLog): HubObserver {
       observer.unsubscribed(subscriber, reason)
       log.info({ subscriber: subscriber.id, reason }, 'subscriber left')
     },
-    failed: (error, during) => log.error({ err: error }, `failed while ${during}`),
+    failed(error, during) {
+      // The outage itself is told by the transport.
+      if (isOutage(error)) log.warn({ reason: reasonOf(error) }, `failed while ${during}`)
+      else log.error({ err: error }, `failed while ${during}`)
+    },
   }
 }
+
+const isOutage = (error: unknown): error is HubError =>
+  error instanceof HubError && error.code === 'transport_unavailable'
+
+const reasonOf = ({ message, cause }: HubError): string => (cause instanceof Error ? cause.message : message)
 
 /** A client chooses how many matchers it sends, and their length: a line of the log shows the first of each. */
 const describeSubscriber = ({ id, matchers }: Subscriber): object => ({

@@ -2,6 +2,7 @@ import { openTransport } from '../transports/index.ts'
 import type { Config } from './config/config.ts'
 import { redactDsn } from './config/dsn.ts'
 import type { Address } from './config/values/address.ts'
+import { HubError } from './errors.ts'
 import type { createApp } from './http/app.ts'
 import { createListener } from './http/listener.ts'
 import { createMetricsApp, type Figures } from './http/metrics.ts'
@@ -77,7 +78,9 @@ export async function serve(
   }
   try {
     const { isAttached, attached } = await attach(hub, log, async error => {
-      log.fatal({ err: error }, 'the hub cannot use its log, and ends')
+      // Where an operator has something to mend, a sentence says what.
+      if (error instanceof HubError) log.fatal(`the hub cannot use its log, and ends: ${error.message}`)
+      else log.fatal({ err: error }, 'the hub cannot use its log, and ends')
       await close()
     })
     const place = (await part?.toListen()) ?? config

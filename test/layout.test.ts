@@ -73,7 +73,11 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
   },
   {
     room: /^src\/serve\.ts$/,
-    mayImport: [/^src\/(config|http|hub)\//, /^src\/(parts|log|metrics|transport)\.ts$/, /^transports\/index\.ts$/],
+    mayImport: [
+      /^src\/(config|http|hub)\//,
+      /^src\/(errors|parts|log|metrics|transport)\.ts$/,
+      /^transports\/index\.ts$/,
+    ],
   },
   // What an application asks of its hub without HTTP.
   { room: /^src\/embed\//, mayImport: [/^src\/(embed|hub|protocol)\//, /^src\/errors\.ts$/] },

@@ -79,7 +79,6 @@ export async function importUpdates(
       progress.report(imported, size, end)
     }
     await flush()
-    return { imported, displaced }
   } catch (cause) {
     const outcome = `Imported before it: ${formatUpdates(imported)}. To go on, import with --from-line ${nextLine}.`
     if (abort.signal.aborted) throw new Interrupted(abort.signal.reason, outcome)
@@ -91,6 +90,9 @@ export async function importUpdates(
     progress.end()
     stream.destroy()
   }
+  // An import that stopped at its end goes on behind the last line.
+  if (fromLine > number + 1) throw refused(`--from-line ${fromLine} is behind the end: the last line is ${number}`)
+  return { imported, displaced }
 }
 
 /** A signal stopped it; the message says how far it was. */

@@ -117,7 +117,11 @@ test('--from-line goes on where an import stopped', async () => {
     .join('')
   assert.equal(await runHistory([directory.file, '--import', '-', '--from-line', '4'], input), 'Imported: 1 update.\n')
   assert.deepEqual(idsOf(await runHistory([directory.file, '--json'])), ['c'])
-  assert.equal(await runHistory([directory.file, '--import', '-', '--from-line', '9'], input), 'Imported: 0 updates.\n')
+  assert.equal(await runHistory([directory.file, '--import', '-', '--from-line', '5'], input), 'Imported: 0 updates.\n')
+  await assert.rejects(runHistory([directory.file, '--import', '-', '--from-line', '9'], input), {
+    code: 'configuration_invalid',
+    message: '--import: --from-line 9 is behind the end: the last line is 4.',
+  })
 })
 
 test('what generation 0.x may publish, and a line break that JSON does not escape, survive export and import', async () => {

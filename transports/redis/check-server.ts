@@ -3,7 +3,7 @@ import type { TransportLog } from '../../src/transport.ts'
 import { answered, type Client } from './client.ts'
 import { interpret } from './failure.ts'
 import type { Keys } from './keys.ts'
-import { append, inspectTypes, run } from './scripts.ts'
+import { inspectTypes, rehearse, run } from './scripts.ts'
 
 const answerMs = 5000
 
@@ -23,8 +23,7 @@ export async function checkServer(client: Client, keys: Keys, log: TransportLog)
   try {
     await checkVersion(client, log)
     await checkTypes(client, keys)
-    // Nothing is stored, and what that lacks to store something is told.
-    await answered(client, run(client, append, keys, ['0', '0', '0', '0']), answerMs)
+    await answered(client, run(client, rehearse, keys, []), answerMs)
   } catch (error) {
     client.disconnect()
     throw error

@@ -3,7 +3,7 @@ import { HubError } from '../../src/errors.ts'
 import { Failure } from '../backend/failure.ts'
 import { inTime } from '../backend/in-time.ts'
 import { answersPlainly, speaksTls } from '../backend/probe.ts'
-import { interpret, noTls, onlyTls } from './failure.ts'
+import { interpret, nameless, noTls, onlyTls } from './failure.ts'
 import type { Location } from './location.ts'
 
 /** A connection to a server, or the connections to a cluster. */
@@ -37,19 +37,46 @@ export async function connect(location: Location, signal?: AbortSignal): Promise
   } catch (error) {
     client.disconnect()
     const failure = interpret(error instanceof Error && error.name === 'ReplyError' ? error : (reported ?? error))
-    throw (signal?.aborted ? undefined : await findMismatch(location, failure)) ?? failure
+    throw (signal?.aborted ? undefined : await findReason(location, failure)) ?? failure
   } finally {
     signal?.removeEventListener('abort', giveUp)
   }
 }
 
-/** Where one side speaks TLS and the other does not, both wait, or the connection is cut: that is all that is seen of it. */
-async function findMismatch({ addresses, tls }: Location, { meaning, code }: Failure): Promise<Failure | undefined> {
+/** What is behind a failure that tells nothing of it. */
+async function findReason(location: Location, { meaning, code }: Failure): Promise<Failure | undefined> {
   if (meaning !== 'broken' || noServer.has(code ?? '')) return undefined
+  return (await findMismatch(location)) ?? (location.isCluster ? await findNameless(location) : undefined)
+}
+
+/** Where one side speaks TLS and the other does not, both wait, or the connection is cut: that is all that is seen of it. */
+async function findMismatch({ addresses, tls }: Location): Promise<Failure | undefined> {
   const address = addresses[0]!
   if (tls) return (await answersPlainly(address, 'PING\r\n', /^[+-]/)) ? noTls() : undefined
   return (await speaksTls(address)) ? onlyTls() : undefined
 }
+
+/** The library passes over nodes of a cluster that do not say where they are. */
+async function findNameless(location: Location): Promise<Failure | undefined> {
+  const { addresses } = location
+  const node = await create({ ...location, addresses: addresses.slice(0, 1), isCluster: false })
+  node.on('error', () => {})
+  try {
+    const asked = node.connect().then(() => node.call('CLUSTER', 'SLOTS'))
+    const slots = await inTime(asked, 1000, () => new Error('no answer'))
+    return hasNameless(slots) ? nameless() : undefined
+  } catch {
+    return undefined
+  } finally {
+    node.disconnect()
+  }
+}
+
+/** Of each range of slots: the first, the last, and the nodes, each with its host first. */
+const hasNameless = (slots: unknown): boolean =>
+  (slots as [number, number, ...[host: string | null][]][]).some(([, , ...nodes]) =>
+    nodes.some(([host]) => host === null || host === '' || host === '?'),
+  )
 
 const noServer = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'])
 
@@ -83,19 +110,33 @@ async function create(location: Location): Promise<Client> {
     })
   }
   if (sentinel !== undefined) {
-    return new Redis({
-      ...shared,
-      lazyConnect: true,
-      db: database,
-      sentinels: [...addresses],
-      name: sentinel.master,
-      ...given('sentinelUsername', sentinel.user),
-      ...given('sentinelPassword', sentinel.password),
-      ...(tls ? { sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
-      sentinelRetryStrategy: () => null,
-    })
+    return quietly(
+      new Redis({
+        ...shared,
+        lazyConnect: true,
+        db: database,
+        sentinels: [...addresses],
+        name: sentinel.master,
+        ...given('sentinelUsername', sentinel.user),
+        ...given('sentinelPassword', sentinel.password),
+        ...(tls ? { sentinelTLS: {}, enableTLSForSentinelMode: true } : {}),
+        sentinelRetryStrategy: () => null,
+      }),
+    )
   }
-  return new Redis({ ...shared, ...addresses[0]!, lazyConnect: true, db: database })
+  return quietly(new Redis({ ...shared, ...addresses[0]!, lazyConnect: true, db: database }))
+}
+
+/** A server that wants no password takes any: the library would say so on the console, where the log is not. */
+function quietly(client: Redis): Redis {
+  const auth: (...args: never[]) => Promise<'OK'> = client.auth.bind(client)
+  return Object.assign(client, {
+    auth: (...args: never[]) =>
+      auth(...args).catch(error => {
+        if (/without any password configured|no password is set/.test(error.message)) return 'OK'
+        throw error
+      }),
+  })
 }
 
 const given = <Name extends string>(name: Name, value: string | undefined): Partial<Record<Name, string>> =>

@@ -22,7 +22,7 @@ export function encodeFields({ id, topics, data, type, retry, private: isPrivate
 
 /** `undefined` for an entry that no hub has stored. */
 export function decodeEntry([position, fields]: StreamEntry): NumberedEntry | undefined {
-  let number = 0
+  let number = Number.NaN
   let reused = false
   let id: string | undefined
   const topics: string[] = []
@@ -58,7 +58,7 @@ export function decodeEntry([position, fields]: StreamEntry): NumberedEntry | un
         isPrivate = true
     }
   }
-  if (id === undefined || data === undefined || topics.length === 0) return undefined
+  if (!Number.isSafeInteger(number) || id === undefined || data === undefined || topics.length === 0) return undefined
   return {
     number,
     reused,

@@ -26,7 +26,7 @@ export async function findOldest(client: Client, keys: Keys): Promise<string | u
   return oldest?.[0]
 }
 
-/** @throws Failure */
+/** Whether an update of a hub is, or was, at a position. @throws Failure */
 export async function hasPosition(client: Client, keys: Keys, position: string): Promise<boolean> {
   return (await answered(client, client.xrange(keys.heads, position, position), answerMs)).length > 0
 }
@@ -65,8 +65,9 @@ export async function* readPages(
     const count = countWithin(heads, pageBounds.bytes)
     if (count === 0) return
     const last = heads[count - 1]!.position
+    const page = heads.slice(0, count)
     heads = heads.slice(count)
-    const [entries, oldest] = await Promise.all([readEntries(client, keys, end, last), findOldest(client, keys)])
+    const [entries, oldest] = await Promise.all([readEntries(client, keys, page), findOldest(client, keys)])
     if (!mayMiss && end !== beginning && (oldest === undefined || isAfter(oldest, end))) throw overtaken()
     end = last
     yield { entries: entries.map(toLogEntry), end }
@@ -89,12 +90,11 @@ export async function readNewest(
     const heads = rows.map(toHead)
     const count = countWithin(heads, Math.min(pageBounds.bytes, left.bytes))
     if (count === 0) break
-    const oldest = heads[count - 1]!.position
-    const rest = await readRange(client, keys, oldest, before)
-    pages.push(rest)
-    const bytes = heads.slice(0, count).reduce((sum, head) => sum + head.bytes, 0)
+    const page = heads.slice(0, count).reverse()
+    pages.push(await readEntries(client, keys, page))
+    const bytes = page.reduce((sum, head) => sum + head.bytes, 0)
     left = { entries: left.entries - count, bytes: left.bytes - bytes }
-    before = `(${oldest}`
+    before = `(${page[0]!.position}`
   }
   return pages.reverse().flat()
 }
@@ -116,12 +116,12 @@ function countWithin(heads: readonly Head[], maxBytes: number): number {
   return last < 0 ? heads.length : last + 1
 }
 
-const readEntries = (client: Client, keys: Keys, after: string, last: string): Promise<NumberedEntry[]> =>
-  readRange(client, keys, `(${after}`, last)
-
-async function readRange(client: Client, keys: Keys, from: string, to: string): Promise<NumberedEntry[]> {
-  const rows = (await answered(client, client.xrangeBuffer(keys.log, from, to), answerMs)) as unknown as StreamEntry[]
-  return rows.map(decodeEntry).filter(entry => entry !== undefined)
+/** The entries of these heads, of which there is one at least; what stands between them is nobody's. */
+async function readEntries(client: Client, keys: Keys, heads: readonly Head[]): Promise<NumberedEntry[]> {
+  const positions = new Set(heads.map(({ position }) => position))
+  const range = client.xrangeBuffer(keys.log, heads[0]!.position, heads.at(-1)!.position)
+  const rows = (await answered(client, range, answerMs)) as unknown as StreamEntry[]
+  return rows.map(decodeEntry).filter(entry => entry !== undefined && positions.has(entry.position)) as NumberedEntry[]
 }
 
 const toLogEntry = ({ number: _, ...entry }: NumberedEntry): LogEntry => entry

@@ -48,7 +48,8 @@ for _ = 1, tonumber(ARGV[4]) do
   at = at + 1
 end
 ${prologue}
-local number = redis.call('INCRBY', count, ARGV[3]) - ARGV[3]
+local counted = redis.call('INCRBY', count, ARGV[3])
+local number = counted - ARGV[3]
 for _ = 1, tonumber(ARGV[3]) do
   local bytes, first, last = ARGV[at], at + 2, at + 1 + ARGV[at + 1]
   local id = ARGV[first + 1]
@@ -57,9 +58,14 @@ for _ = 1, tonumber(ARGV[3]) do
   local older = redis.call('ZRANGEBYLEX', ids, '[' .. id .. '\\0', '(' .. id .. '\\1', 'LIMIT', 0, 1)
   local position = ${place}
   if older[1] then
-    position = redis.call('XADD', log, position, 'number', number, 'reused', 1, unpack(ARGV, first, last))
+    position = redis.pcall('XADD', log, position, 'number', number, 'reused', 1, unpack(ARGV, first, last))
   else
-    position = redis.call('XADD', log, position, 'number', number, unpack(ARGV, first, last))
+    position = redis.pcall('XADD', log, position, 'number', number, unpack(ARGV, first, last))
+  end
+  if position.err then
+    -- What is not stored is not counted.
+    redis.call('INCRBY', count, number - 1 - counted)
+    return position
   end
   redis.call('XADD', heads, position, 'id', id, 'bytes', bytes)
   redis.call('ZADD', ids, 0, id .. '\\0' .. mark(position))
@@ -86,9 +92,48 @@ const everyKey = ['log', 'heads', 'ids', 'count', 'messages'] as const
 
 /**
  * Stores a group: `maxLength, messageAgeMs, updates, messages`, then each message, then for each update its size in bytes, how many texts its
- * fields are, and these, the id first. With no update and no message it changes nothing, and fails where storing would.
+ * fields are, and these, the id first.
  */
 export const append = script(everyKey, storing({ place: "'*'", result: '1' }))
+
+/**
+ * Changes nothing, and fails where `append` would: each command that it needs is run in a form that does nothing. What the user may not do has
+ * the command's name behind it, which not every Redis tells.
+ */
+export const rehearse = script(
+  everyKey,
+  `
+local log, heads, ids, count, messages = unpack(KEYS)
+local most = '9223372036854775807'
+local commands = {
+  { 'TIME' },
+  { 'INCRBY', count, 0 },
+  { 'XADD', heads .. ':none', 'NOMKSTREAM', '*', 'a', 'b' },
+  { 'XTRIM', log, 'MAXLEN', most },
+  { 'XTRIM', heads, 'MAXLEN', most },
+  { 'XTRIM', messages, 'MAXLEN', most },
+  { 'XDEL', heads, '0-1' },
+  { 'ZADD', ids, 'XX', 0, '' },
+  { 'ZREM', ids, '' },
+  { 'ZRANGEBYLEX', ids, '[', '(', 'LIMIT', 0, 1 },
+  { 'XLEN', log },
+  { 'XRANGE', heads, '-', '-' },
+  { 'EXISTS', log },
+}
+for _, command in ipairs(commands) do
+  local answer = redis.pcall(unpack(command))
+  if type(answer) == 'table' and answer.err then return { err = answer.err .. ' (' .. command[1] .. ')' } end
+end
+for _, key in ipairs({ log, heads }) do
+  local facts = redis.call('EXISTS', key) == 1 and redis.call('XINFO', 'STREAM', key) or {}
+  for i = 1, #facts, 2 do
+    if facts[i] == 'last-generated-id' and facts[i + 1] == '18446744073709551615-18446744073709551615' then
+      return { err = 'ERR The stream has exhausted the last possible ID' }
+    end
+  end
+end
+return 1`,
+)
 
 /**
  * The same for updates of another log: after the texts of each, when it was stored there, in milliseconds, or nothing. Positions are times and go
@@ -142,12 +187,14 @@ return { redis.call('GET', KEYS[1]) or '0', update and update[1] or false, messa
 
 /** The position of the earliest update with an id, or false. */
 export const find = script(
-  ['log', 'ids'],
+  ['log', 'ids', 'heads'],
   `${markFunction}
-local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-if not oldest then return false end
-local id = ARGV[1]
-local found = redis.call('ZRANGEBYLEX', KEYS[2], '[' .. id .. '\\0' .. mark(oldest[1]), '(' .. id .. '\\1', 'LIMIT', 0, 1)[1]
+local oldest, head = unpack(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)), unpack(redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 1))
+-- Nothing is read without its head.
+if not oldest or not head then return false end
+local first, id = mark(oldest[1]), ARGV[1]
+if mark(head[1]) > first then first = mark(head[1]) end
+local found = redis.call('ZRANGEBYLEX', KEYS[2], '[' .. id .. '\\0' .. first, '(' .. id .. '\\1', 'LIMIT', 0, 1)[1]
 if not found then return false end
 local ms, rest = string.byte(found, #id + 2) - 48, #id + 3
 return string.sub(found, rest, rest + ms - 1) .. '-' .. string.sub(found, rest + ms + 1)`,

@@ -2,8 +2,8 @@ import type { LogEntry, TransportLog } from '../../src/transport.ts'
 import type { Connection } from '../backend/connection.ts'
 import { Failure } from '../backend/failure.ts'
 import { answered, type Client } from './client.ts'
-import { decodeEntry, type StreamEntry } from './entry.ts'
-import { readNewest } from './history.ts'
+import { decodeEntry, type NumberedEntry, type StreamEntry } from './entry.ts'
+import { hasPosition, readNewest } from './history.ts'
 import { beginning, isAfter, type Keys } from './keys.ts'
 import type { Location } from './location.ts'
 import { inspectEnd, run } from './scripts.ts'
@@ -37,6 +37,8 @@ export class Tail {
   #receive: ((message: Uint8Array) => void) | undefined
   #deliver: (entry: LogEntry, live: boolean) => void = () => {}
   #position: string | undefined
+  /** Where the entry was that was delivered last: what came after it is nobody's. */
+  #delivered = beginning
   #messagePosition = beginning
   /** The number of the entry that was delivered last; `undefined`: the next one has whatever it has. */
   #number: number | undefined = 0
@@ -124,7 +126,7 @@ export class Tail {
     this.#answeredAtMs = performance.now()
     // What a node said before it published is heard before that is delivered.
     await this.#hearAll(client, streams.get(messages) ?? [])
-    for (const entry of streams.get(log) ?? []) this.#take(entry)
+    for (const entry of streams.get(log) ?? []) await this.#take(client, entry)
     return streams.size > 0
   }
 
@@ -143,17 +145,32 @@ export class Tail {
     }
   }
 
-  #take(streamEntry: StreamEntry): void {
-    this.#position = streamEntry[0].toString('latin1')
+  async #take(client: Client, streamEntry: StreamEntry): Promise<void> {
     const decoded = decodeEntry(streamEntry)
-    if (decoded === undefined) {
+    const isNext = this.#number === undefined || decoded?.number === this.#number + 1
+    if (decoded === undefined || !(isNext || (await this.#judge(client, decoded)))) {
+      this.#position = streamEntry[0].toString('latin1')
       this.#tellForeign()
       return
     }
     const { number, ...entry } = decoded
-    if (this.#number !== undefined && number !== this.#number + 1) this.#tellJump(number, this.#number)
+    this.#position = entry.position
+    this.#delivered = entry.position
     this.#number = number
     this.#deliver(entry, true)
+  }
+
+  /** Of an entry that has not the next number: false when no hub has stored it. What is missing before it is told. */
+  async #judge(client: Client, { number, position }: NumberedEntry): Promise<boolean> {
+    const { keys } = this.#options
+    const last = this.#position ?? beginning
+    const [isOfHub, before] = await Promise.all([
+      hasPosition(client, keys, position),
+      answered(client, client.xrange(keys.log, last, last), answerMs),
+    ])
+    // Where the entry before is still there, the log is the one that was read, and nothing has left it since.
+    if (isOfHub && before.length === 0) this.#tellJump(number, this.#number ?? 0)
+    return isOfHub
   }
 
   /** Finds out whether the log is still the one that was read: where it is not, nothing might ever come after the last position. */
@@ -162,7 +179,13 @@ export class Tail {
     this.#answeredAtMs = performance.now()
     const position = this.#position ?? beginning
     const isOlder = end.update !== undefined && isAfter(position, end.update)
-    if (end.count >= (this.#number ?? 0) && !isOlder) return
+    const hasAll = end.count >= (this.#number ?? 0)
+    if (hasAll && !isOlder) return
+    if (hasAll && end.update !== undefined && !isAfter(this.#delivered, end.update)) {
+      // An entry of nobody was the newest one, and has been removed.
+      this.#position = this.#delivered
+      return
+    }
     this.#tellLoss()
     // What has been stored since then is read, unless the clock of this Redis is behind: then its newest may be older than the last position.
     if (end.update !== undefined && isAfter(end.update, position)) this.#number = undefined
@@ -172,6 +195,7 @@ export class Tail {
   #goTo({ count, update, message }: End): void {
     this.#number = count
     this.#position = update ?? beginning
+    this.#delivered = this.#position
     this.#messagePosition = message ?? beginning
     this.#answeredAtMs = performance.now()
   }

@@ -9,7 +9,7 @@ import { answered, type Client } from './client.ts'
 import { encodeFields } from './entry.ts'
 import { interpret } from './failure.ts'
 import type { Keys } from './keys.ts'
-import { append, run } from './scripts.ts'
+import { append, rehearse, run } from './scripts.ts'
 import type { Session } from './session.ts'
 
 export interface WriterOptions {
@@ -61,11 +61,11 @@ async function store(client: Client, { messages, items }: Group<Arguments>, opti
   if (missing > 0) throw notReplicated(missing)
 }
 
-/** Asks for the storing of nothing, which fails where that of an update would. @throws Failure */
+/** Fails where the storing of an update would. @throws Failure */
 export async function probe(client: Client, keys: Keys, timeoutMs: number): Promise<void> {
   const late = () => new Failure('broken', `it has not answered for ${timeoutMs / 1000} s`)
   try {
-    await inTime(run(client, append, keys, ['0', '0', '0', '0']), timeoutMs, late)
+    await inTime(run(client, rehearse, keys, []), timeoutMs, late)
   } catch (error) {
     throw interpret(error)
   }

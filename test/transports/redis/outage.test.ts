@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
+import { startHub } from '../../support/hub.ts'
 import { TestLog } from '../../support/log.ts'
 import { newStream } from '../../support/redis.ts'
 import { noRedisProgram, RedisServer } from '../../support/services/redis.ts'
@@ -51,6 +52,18 @@ describe('a server that loses its data, or takes none', { skip: noRedisProgram }
     assert.equal(await log.after('id-3'), undefined)
   })
 
+  test('gone: that nodes do not hear each other is told without a stack', async () => {
+    await using server = await RedisServer.start()
+    await using hub = await startHub({ transport_url: newStream(server.url).href, subscriptions: true })
+    await hub.running.attached
+    await server.kill()
+    const isFailure = ({ msg }: { msg?: unknown }) => msg === 'failed while sending a message to the other nodes'
+    await hub.logged(isFailure)
+    const { level, err, reason } = hub.logs.find(isFailure)!
+    assert.equal(typeof reason, 'string')
+    assert.deepEqual([level, err], [40, undefined])
+  })
+
   test('emptied while nothing is published: noticed, and goes on', async () => {
     await using server = await RedisServer.start()
     const url = newStream(server.url)
@@ -98,8 +111,61 @@ describe('a server that loses its data, or takes none', { skip: noRedisProgram }
     await client.config('SET', 'maxmemory', '1000000')
     await assert.rejects(log.publish({ id: 'during' }), unavailable)
     await assert.rejects(log.transport.ready!(), unavailable)
-    await log.logs(/OOM/)
+    await log.logs(/its memory is full \(OOM .*'maxmemory'\); raise maxmemory, or set max_len_approx/)
     await client.config('SET', 'maxmemory', '0')
+    await log.transport.ready!()
+    await log.publish({ id: 'after' })
+    await log.delivers('after')
+    assert.deepEqual(await log.all(), ['before', 'after'])
+  })
+
+  test('a right that is taken away: not ready until it is back, and told once', async () => {
+    await using server = await RedisServer.start()
+    const admin = server.client()
+    await admin.call('ACL', 'SETUSER', 'hub', 'on', '>secret', '~*', '+@all')
+    const url = newStream(server.url)
+    const stream = url.pathname.slice(1)
+    url.username = 'hub'
+    url.password = 'secret'
+    await using log = await TestLog.start(url)
+    await log.publish({ id: 'before' })
+    await admin.call('ACL', 'SETUSER', 'hub', '-xadd')
+    const noRight = { code: 'transport_unavailable', message: /the user lacks a right \(it may not run XADD/ }
+    for (let i = 0; i < 3; i++) {
+      await assert.rejects(log.publish({ id: 'during' }), unavailable)
+      await assert.rejects(log.transport.ready!(), noRight)
+    }
+    assert.ok(!log.logged.some(({ message }) => /can be used again/.test(message)))
+    assert.equal(await admin.get(`{${stream}}:count`), '1')
+    await admin.call('ACL', 'SETUSER', 'hub', '+xadd')
+    await log.transport.ready!()
+    await log.logs(/can be used again/)
+    await log.publish({ id: 'after' })
+    await log.delivers('after')
+    assert.deepEqual(log.ids, ['before', 'after'])
+    assert.equal(log.logged.filter(({ level }) => level === 'error').length, 1)
+  })
+
+  test('a stream that can take no more: not ready until somebody has mended it', async () => {
+    await using server = await RedisServer.start()
+    const url = newStream(server.url)
+    const stream = url.pathname.slice(1)
+    await using log = await TestLog.start(url)
+    await log.publish({ id: 'before' })
+    const client = server.client()
+    const largest = `${2n ** 64n - 1n}-${2n ** 64n - 1n}`
+    await client.xadd(stream, largest, 'a', 'b')
+    for (let i = 0; i < 3; i++) {
+      await assert.rejects(log.publish({ id: 'during' }), unavailable)
+      await assert.rejects(log.transport.ready!(), { message: /the stream can take no more/ })
+    }
+    assert.equal(
+      log.logged.filter(({ message }) => /cannot be used: the stream can take no more/.test(message)).length,
+      1,
+    )
+    assert.ok(!log.logged.some(({ message }) => /can be used again/.test(message)))
+    await client.xdel(stream, largest)
+    await client.call('XSETID', stream, log.delivered[0]!.position)
     await log.transport.ready!()
     await log.publish({ id: 'after' })
     await log.delivers('after')

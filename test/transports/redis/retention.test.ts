@@ -137,6 +137,40 @@ describe('what is kept', { skip: noRedisProgram }, async () => {
     assert.equal(log.logged.filter(({ message }) => /no hub has stored/.test(message)).length, 1)
   })
 
+  test('entries that somebody has made like those of a hub are passed over, and are no loss', async () => {
+    const { log, stream } = await start()
+    await using _ = log
+    for (const id of range(0, 3)) await log.publish({ id })
+    const fields = ['id', 'foreign', 'topic', 'https://example.com/a', 'data', '']
+    for (const number of [[], ['number', 'x'], ['number', '1'], ['number', '9']]) {
+      await client.xadd(stream, '*', ...number, ...fields)
+      await log.publish({ id: `after-${number[1]}` })
+    }
+    await log.delivers('after-9')
+    const left = [...range(0, 3), 'after-undefined', 'after-x', 'after-1', 'after-9']
+    assert.deepEqual(log.ids, left)
+    assert.deepEqual(await log.all(), left)
+    assert.deepEqual(
+      log.logged.map(({ level }) => level),
+      ['warn'],
+    )
+  })
+
+  test('without its heads an id is an unknown one', async () => {
+    const { log, stream } = await start()
+    await using _ = log
+    await publishAll(log, range(0, 10))
+    await log.delivers('id-9')
+    await client.del(`{${stream}}:heads`)
+    assert.equal(await log.after('id-5'), undefined)
+    assert.deepEqual(await log.all(), [])
+    await publishAll(log, range(10, 13))
+    await log.delivers('id-12')
+    assert.equal(await log.after('id-5'), undefined)
+    assert.deepEqual(await log.all(), range(10, 13))
+    assert.deepEqual(await log.after('id-10'), range(11, 13))
+  })
+
   test('a slow reader that the log has overtaken is told so', async () => {
     const { log } = await start('max_len_approx=100')
     await using _ = log

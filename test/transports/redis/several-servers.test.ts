@@ -71,6 +71,25 @@ describe('Redis Cluster', { skip: noRedisProgram }, async () => {
   })
 })
 
+describe('a Redis Cluster of one node, which has no address yet', { skip: noRedisProgram }, () => {
+  test('is refused, with what to set', async () => {
+    await using node = await RedisServer.startClusterNode()
+    const client = node.client()
+    await client.call('CLUSTER', 'ADDSLOTS', ...Array.from({ length: 16_384 }, (_, slot) => slot))
+    while (!/cluster_state:ok/.test(String(await client.call('CLUSTER', 'INFO'))));
+    const url = newStream(node.url, 'cluster=1')
+    await using log = await TestLog.open(url)
+    await assert.rejects(log.start(), {
+      code: 'configuration_invalid',
+      message: /a node does not say at which address it is .*set cluster-announce-ip/,
+    })
+    await client.config('SET', 'cluster-announce-ip', '127.0.0.1')
+    await using other = await TestLog.start(url)
+    await other.publish({ id: 'a' })
+    await other.delivers('a')
+  })
+})
+
 describe('Sentinel', { skip: noRedisProgram }, () => {
   test('a replica that is promoted is found: the log goes on there', async () => {
     await using first = await RedisServer.start()
@@ -97,6 +116,24 @@ describe('Sentinel', { skip: noRedisProgram }, () => {
     await Promise.all([log.delivers('id-20'), other.delivers('id-20')])
     assert.deepEqual(log.ids, range(0, 21))
     assert.deepEqual(other.ids, range(0, 21))
+  })
+
+  test('sentinels that want a password, and those that watch something else', async () => {
+    await using server = await RedisServer.start()
+    await using sentinel = await RedisServer.startSentinel(server)
+    await using other = await TestLog.open(newStream(sentinel.url, 'sentinel_master=other'))
+    const started = assert.rejects(other.start(), { code: 'transport_unavailable' })
+    await other.logs(/the sentinels know no server by the name in sentinel_master/)
+    await other.transport.close()
+    await started
+    await sentinel.client().call('ACL', 'SETUSER', 'default', 'resetpass', '>hunter2')
+    for (const query of ['sentinel_master=main', 'sentinel_master=main&sentinel_password=wrong-one']) {
+      await using log = await TestLog.open(newStream(sentinel.url, query))
+      await assert.rejects(log.start(), {
+        code: 'configuration_invalid',
+        message: /the sentinels refuse user and password \((NOAUTH|WRONGPASS).*set sentinel_user and sentinel_password/,
+      })
+    }
   })
 
   test('too few replicas: the publisher is told that it is stored, and not safely', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, type TestContext, test } from 'node:test'
 import { createCertificate } from '../../support/certificate.ts'
+import { idsOf, runHistory } from '../../support/history.ts'
 import { startHub } from '../../support/hub.ts'
 import { TestLog } from '../../support/log.ts'
 import { HubProcess } from '../../support/process.ts'
@@ -49,6 +50,7 @@ describe('a Redis that is not there yet', { skip: noRedisProgram }, () => {
     assert.equal(await hub.exit(), 1)
     assert.match(hub.stdout, /the hub cannot use its log, and ends/)
     assert.match(hub.stdout, /the server refuses user and password/)
+    assert.doesNotMatch(hub.stdout, / at .*\.[jt]s:\d/)
   })
 })
 
@@ -141,6 +143,60 @@ describe('a Redis on which no log can be kept is refused, with what to mend', { 
     assert.deepEqual(log.messages, ['m'])
   })
 
+  for (const command of ['xadd', 'zadd', 'xtrim', 'incrby', 'xdel', 'zrem', 'time']) {
+    test(`a user who may do everything but ${command}`, async () => {
+      const admin = server.client({ password: 'hunter2' })
+      const location = url()
+      location.username = `no-${command}`
+      await admin.call('ACL', 'SETUSER', location.username, 'on', '>hunter2', '~*', '+@all', `-${command}`)
+      await refuses(
+        location,
+        new RegExp(`the user lacks a right \\(it may not run ${command.toUpperCase()} on all keys`),
+      )
+    })
+  }
+
+  test('a user who may but read the log', async () => {
+    const admin = server.client({ password: 'hunter2' })
+    const location = url()
+    await using log = await TestLog.start(location)
+    await log.publish({ id: 'a' })
+    const stream = location.pathname.slice(1)
+    const rights = ['+@read', '+@connection', '+info', '+eval', '+evalsha']
+    await admin.call('ACL', 'SETUSER', 'looks', 'on', '>hunter2', `~${stream}`, `~{${stream}}:*`, ...rights)
+    location.username = 'looks'
+    assert.deepEqual(idsOf(await runHistory([location.href, '--json'])), ['a'])
+  })
+
+  test('a password that nobody asks for is no matter', async () => {
+    await using other = await RedisServer.start()
+    const location = newStream(other.url)
+    location.password = 'wrong-one'
+    const config = `jwt_key: ${'k'.repeat(64)}\naddr: 127.0.0.1:0\ntransport_url: ${location.href}\n`
+    await using hub = await HubProcess.start({ config })
+    await hub.url()
+    assert.equal(hub.stderr, '')
+  })
+
+  test('no cluster, and no sentinel', async () => {
+    const query = (name: string, value: string) => {
+      const location = url()
+      location.searchParams.set(name, value)
+      return location
+    }
+    await refuses(query('cluster', '1'), /cluster: the server is no node of a Redis Cluster; leave out cluster=1/)
+    const asSentinel = query('sentinel_master', 'main')
+    asSentinel.searchParams.set('sentinel_password', 'hunter2')
+    await refuses(asSentinel, /sentinel_master: the host is no sentinel; name the sentinels/)
+  })
+
+  test('a stream that can take no more', async () => {
+    const admin = server.client({ password: 'hunter2' })
+    const location = url()
+    await admin.xadd(location.pathname.slice(1), `${2n ** 64n - 1n}-${2n ** 64n - 1n}`, 'a', 'b')
+    await refuses(location, /the stream can take no more, .*XSETID; or name another stream/)
+  })
+
   test('a key of another type', async () => {
     const admin = server.client({ password: 'hunter2' })
     const location = url()
@@ -181,6 +237,7 @@ describe('a Redis on which no log can be kept is refused, with what to mend', { 
     const config = `jwt_key: ${'k'.repeat(64)}\naddr: 127.0.0.1:0\ntransport_url: ${location.href}\n`
     await using hub = await HubProcess.start({ config })
     assert.equal(await hub.exit(), 1)
+    assert.doesNotMatch(hub.stdout + hub.stderr, / at .*\.[jt]s:\d/)
     assert.match(hub.stdout + hub.stderr, /no TLS connection \(DEPTH_ZERO_SELF_SIGNED_CERT\).*NODE_EXTRA_CA_CERTS/s)
   })
 
