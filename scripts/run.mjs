@@ -14,25 +14,37 @@ runPinned(process.argv.slice(2))
 function installDependencies() {
   if (readLock('package-lock.json') === readLock('node_modules/.package-lock.json')) return
   process.stderr.write('Installing the dependencies of this checkout (npm ci) …\n')
-  // On Windows npm is a script, which only a shell starts; no argument here comes from outside.
-  const npm = spawnSync('npm ci --no-fund --no-audit --loglevel=error', {
-    cwd: root,
-    shell: true,
-    stdio: ['ignore', 2, 2],
-  })
-  if (npm.status !== 0) fail('npm ci failed: see above. Nothing was started.')
+  const install = 'npm ci --no-fund --no-audit --loglevel=error'
+  // npm leaves out, without a word, what is optional and wants a newer Node than npm runs on: it then runs on the pinned one.
+  const { version } = readPackages('package-lock.json')['node_modules/node']
+  const isOld = major(process.versions.node) < major(version)
+  if (isOld && run(`npm exec --yes --package=node@${version} --call="${install}"`)) return
+  if (!run(install)) fail('npm ci failed: see above. Nothing was started.')
+}
+
+/** On Windows npm is a script, which only a shell starts; no argument here comes from outside. */
+function run(command) {
+  return spawnSync(command, { cwd: root, shell: true, stdio: ['ignore', 2, 2] }).status === 0
+}
+
+function major(version) {
+  return Number(version.split('.', 1)[0])
 }
 
 /** Names, versions and checksums of the packages that this machine needs; platform-specific ones of other machines are left out. */
 function readLock(file) {
   if (!existsSync(`${root}${file}`)) return undefined
-  const { packages = {} } = JSON.parse(readFileSync(`${root}${file}`, 'utf8'))
   return JSON.stringify(
-    Object.entries(packages)
+    Object.entries(readPackages(file))
       .filter(([path, { optional }]) => path !== '' && !optional)
       .map(([path, { version, integrity }]) => [path, version, integrity])
       .sort(),
   )
+}
+
+/** The packages that a lock file names, by their places. */
+function readPackages(file) {
+  return JSON.parse(readFileSync(`${root}${file}`, 'utf8')).packages ?? {}
 }
 
 function runPinned(programArguments) {
@@ -52,7 +64,7 @@ function runPinned(programArguments) {
 function pinnedNode() {
   const pinned = `${root}node_modules/node/bin/node`
   if (existsSync(pinned) && spawnSync(pinned, ['--version']).status === 0) return pinned
-  if (Number(process.versions.node.split('.', 1)[0]) >= 24) return process.execPath
+  if (major(process.versions.node) >= 24) return process.execPath
   return fail(
     `Node 24 or newer is needed; this is ${process.version}, and the npm package "node" has none for this platform.`,
   )

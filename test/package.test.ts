@@ -85,7 +85,7 @@ describe('what is installed', { concurrency: 4 }, () => {
       assert.match(
         message,
         new RegExp(
-          `^transport_url, \\w+: the package "${name}" is missing; install it with "npm install .*${name}"`,
+          `^ +transport_url \\(.*\\): \\w+: the package "${name}" is missing; install it with "npm install .*${name}"`,
           'm',
         ),
       )
@@ -97,7 +97,7 @@ test('bolt:// without its database for this machine says how to get it', async (
   await installation.withoutLmdbBinary(async () => {
     assert.match(
       await refusalOf('bolt://updates.db'),
-      /^transport_url, bolt: the package "lmdb" cannot be used here; install it for/m,
+      /^ +transport_url \(.*\): bolt: the package "lmdb" cannot be used here; install it for/m,
     )
   })
 })

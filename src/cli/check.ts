@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { type Loaded, loadConfig } from '../config/load.ts'
-import { ConfigurationError } from '../config/problem.ts'
+import { ConfigurationError, locate } from '../config/problem.ts'
 import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
 import { HubError } from '../errors.ts'
 import { createLog } from '../log.ts'
@@ -17,7 +17,9 @@ export function checkCommand(): Command {
     try {
       const loaded = await loadConfig({ flags: readFlags(command) })
       const { checkParts } = await import('../parts.ts')
-      await checkParts(loaded.config, createLog({ format: 'text', debug: false }))
+      await checkParts(loaded.config, createLog({ format: 'text', debug: false })).catch(error => {
+        throw locate(error, loaded.sources)
+      })
       await writeOut(process.stdout, [json ? asJson({ valid: true, ...facts(loaded) }) : asText(loaded)])
     } catch (error) {
       if (!json || !(error instanceof HubError)) throw error

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { type LoadOptions, loadConfig } from '../config/load.ts'
+import { locate } from '../config/problem.ts'
 import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
 import { createLog } from '../log.ts'
 import type { serve } from '../serve.ts'
@@ -22,12 +23,15 @@ export function serveCommand(): Command {
 
 /** Runs a hub, and ends it when the process is told to stop. `said`: sentences for the log, before those on the configuration. */
 export async function run(options: LoadOptions, said: readonly string[] = []): Promise<void> {
-  const { config, warnings } = await loadConfig(options)
+  const { config, warnings, sources } = await loadConfig(options)
   const log = createLog({ format: config.logFormat, debug: config.debug })
   for (const warning of [...said, ...warnings]) log.warn(warning)
   // What state the hub is in then, nobody knows: it ends, as Node has it, but not without a line in the log.
   process.on('uncaughtExceptionMonitor', error => log.fatal({ err: error }, 'a defect ends the hub'))
-  const hub: Running = await (config.workers === 1 ? serveAlone(config, log) : serveByWorkers(config, log))
+  const serving: Promise<Running> = config.workers === 1 ? serveAlone(config, log) : serveByWorkers(config, log)
+  const hub = await serving.catch(error => {
+    throw locate(error, sources)
+  })
   hub.attached?.catch(() => {
     process.exitCode = 1
   })

@@ -31,6 +31,18 @@ export class ConfigurationError extends HubError {
   }
 }
 
+/**
+ * An error of what is chosen by `transport_url`, with the place where that is set: the options in it are read by the transport, which does not
+ * know that. Any other error as it is.
+ */
+export function locate(error: unknown, sources: Readonly<Record<string, string>>): unknown {
+  if (!(error instanceof HubError) || error instanceof ConfigurationError) return error
+  const key = 'transport_url_file' in sources ? 'transport_url_file' : 'transport_url'
+  const [, message] = /^transport_url(?:, |: )(.*)$/s.exec(error.message) ?? []
+  if (error.code !== 'configuration_invalid' || message === undefined || sources[key] === undefined) return error
+  return new ConfigurationError([{ key, where: sources[key], message }])
+}
+
 /** `issuers[0].publisher`. What is no name is not shown: a key without the space after its colon has its value in it. */
 export const formatPath = (path: Path): string =>
   path

@@ -87,10 +87,13 @@ describe('talaria check', () => {
     for (const [line, sentence] of [
       [
         'transport_url: local://local?sise=5',
-        /^transport_url, local: there is no option "sise"\. Did you mean "size"\?/,
+        /^ +transport_url \(mercure\.yaml:2\): local: there is no option "sise"\. Did you mean "size"\?/m,
       ],
-      ['transport_url: bolt://updates.db?size=-1', /^transport_url, bolt: size: "-1" is not a whole number/],
-      ['transport_url: kafka://user:hidden@host', /^transport_url, kafka: the topic is missing/],
+      [
+        'transport_url: bolt://updates.db?size=-1',
+        /^ +transport_url \(mercure\.yaml:2\): bolt: size: "-1" is not a whole number/m,
+      ],
+      ['transport_url: kafka://user:hidden@host', /^ +transport_url \(mercure\.yaml:2\): kafka: the topic is missing/m],
       [missing, /^subscriber_jwt_key: the JWK Set cannot be used: ENOENT/],
     ] as const) {
       const { code, out, err } = await check(`jwt_key: ${secret}\n${line}`)
