@@ -18,7 +18,7 @@ import { Failure } from './backend/failure.ts'
 import { inTime } from './backend/in-time.ts'
 import { Outage } from './backend/outage.ts'
 import { Readers } from './backend/readers.ts'
-import { closed, unusable } from './backend/refusals.ts'
+import { closed, unreadable, unusable } from './backend/refusals.ts'
 import { KafkaArchive } from './kafka/archive.ts'
 import { Brokers } from './kafka/brokers.ts'
 import { Extent } from './kafka/extent.ts'
@@ -76,6 +76,7 @@ class KafkaTransport implements Transport {
   readonly #messages: Messages
   readonly #tail: Tail
   readonly #progress: Progress | undefined
+  readonly #timeoutMs: number
   #maxBatchBytes = Number.POSITIVE_INFINITY
   #hasTooFewReplicas = false
   #closing: Promise<void> | undefined
@@ -86,6 +87,7 @@ class KafkaTransport implements Transport {
     const brokers = new Brokers(location)
     const extent = this.#extent
     this.#outage = outage
+    this.#timeoutMs = publishTimeoutMs
     this.#commands = new Connection({
       name: 'commands',
       outage,
@@ -101,7 +103,7 @@ class KafkaTransport implements Transport {
       outage,
       connect: signal => brokers.openPartition(messages, signal),
     })
-    this.#readers = new Readers(signal => brokers.openPartition(updates, signal))
+    this.#readers = new Readers(signal => brokers.openPartition(updates, signal), { patienceMs: publishTimeoutMs })
     this.#use = read => this.#readers.use(read)
     const caughtUp = async () => this.#tail.reached(await this.#use(session => session.findHigh()))
     this.#ids = new Ids({ span: location.ids, use: this.#use, extent, caughtUp, log })
@@ -178,11 +180,16 @@ class KafkaTransport implements Transport {
       isReused: update => this.#ids.isReused(update),
     }
     // History ends with what was delivered here; a log that is only looked at has no such end.
-    const upTo = this.#tail.last ?? (await this.#use(session => session.findHigh())) - 1
+    const upTo = this.#tail.last ?? (await this.#inTime(this.#use(session => session.findHigh()))) - 1
     if (from === 'earliest') return { found: true, pages: readPages(log, { after: undefined, upTo }, signal) }
-    const mark = 'id' in from ? await this.#ids.find(from.id) : this.#find(from.position, upTo)
+    const mark = 'id' in from ? await this.#inTime(this.#ids.find(from.id)) : this.#find(from.position, upTo)
     const position = mark === undefined ? {} : { position: this.#extent.positionOf(mark) }
     return { found: mark !== undefined, ...position, pages: readPages(log, { after: mark ?? upTo, upTo }, signal) }
+  }
+
+  /** A reader waits for Kafka no longer than a publisher does. */
+  #inTime<Value>(answer: Promise<Value>): Promise<Value> {
+    return inTime(answer, this.#timeoutMs, () => unreadable('Kafka does not answer'))
   }
 
   /** The offset at a position after which everything is still there. */

@@ -1,6 +1,7 @@
 import { HubError } from '../../src/errors.ts'
 import type { Session } from './connection.ts'
 import { Failure } from './failure.ts'
+import { inTime } from './in-time.ts'
 import { closed, unreadable } from './refusals.ts'
 
 /** Sessions for those who read the past; more than so many wait for each other. */
@@ -11,14 +12,17 @@ const idleMs = 10_000
 /** Sessions that are opened when somebody reads, and shared. */
 export class Readers<S extends Session> {
   readonly #connect: (signal: AbortSignal) => Promise<S>
+  readonly #patienceMs: number
   readonly #idle: S[] = []
   readonly #waiting: PromiseWithResolvers<void>[] = []
   #busy = 0
   #timer: NodeJS.Timeout | undefined
   readonly #closing = new AbortController()
 
-  constructor(connect: (signal: AbortSignal) => Promise<S>) {
+  /** `patienceMs`: how long a reader waits for its turn at most, in milliseconds; 0: for ever. */
+  constructor(connect: (signal: AbortSignal) => Promise<S>, { patienceMs = 0 }: { readonly patienceMs?: number } = {}) {
     this.#connect = connect
+    this.#patienceMs = patienceMs
   }
 
   /** Runs a reading, once more when the session turns out to have ended meanwhile. @throws HubError `transport_unavailable` */
@@ -56,10 +60,22 @@ export class Readers<S extends Session> {
     while (this.#busy >= maxSessions && !this.#closing.signal.aborted) {
       const turn = Promise.withResolvers<void>()
       this.#waiting.push(turn)
-      await turn.promise
+      await this.#turnOf(turn)
     }
     if (this.#closing.signal.aborted) throw closed()
     this.#busy++
+  }
+
+  async #turnOf(turn: PromiseWithResolvers<void>): Promise<void> {
+    try {
+      await inTime(turn.promise, this.#patienceMs, () => unreadable('it does not answer those who read it before'))
+    } catch (error) {
+      const at = this.#waiting.indexOf(turn)
+      if (at >= 0) this.#waiting.splice(at, 1)
+      // It came too late, and is the next one's.
+      else this.#waiting.shift()?.resolve()
+      throw error
+    }
   }
 
   #keep(session: S): void {

@@ -1,6 +1,8 @@
 import { isIP } from 'node:net'
 import type { Connection } from '@platformatic/kafka'
 import { HubError } from '../../src/errors.ts'
+import { Failure } from '../backend/failure.ts'
+import { inTime } from '../backend/in-time.ts'
 import { interpret } from './failure.ts'
 import type { Address, Location } from './location.ts'
 
@@ -10,6 +12,7 @@ export type { Connection } from '@platformatic/kafka'
 export type Library = typeof import('@platformatic/kafka')
 
 const connectMs = 3000
+const answerMs = 5000
 /** What answers later than this does not answer. */
 const longestRequestMs = 60_000
 /** Requests on their way to a broker at once; it answers one after the other. */
@@ -64,3 +67,18 @@ export function kill(connection: Connection): void {
   const socket = connection.socket as Connection['socket'] | undefined
   socket?.destroy()
 }
+
+/** A broker that does not answer is given up, and the connection with it. */
+export async function answered<Answer>(
+  connection: Connection,
+  answer: Promise<Answer>,
+  timeoutMs = answerMs,
+): Promise<Answer> {
+  return await inTime(answer, timeoutMs, () => {
+    kill(connection)
+    return new Failure('broken', `it has not answered for ${timeoutMs / 1000} s`, unanswered)
+  })
+}
+
+/** What the failure of a broker is called that is there, and silent. */
+export const unanswered = 'UNANSWERED'

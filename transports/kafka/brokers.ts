@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { HubError } from '../../src/errors.ts'
 import { Failure } from '../backend/failure.ts'
 import { misconfigured } from '../backend/refusals.ts'
-import { type Connection, connectBroker, kill, type Library, load } from './broker.ts'
+import { type Connection, connectBroker, kill, type Library, load, unanswered } from './broker.ts'
 import { Cluster, checkOpenness, explain, type Whereabouts } from './cluster.ts'
 import { type Address, kafka, type Location } from './location.ts'
 import { Partition } from './partition.ts'
@@ -61,8 +61,8 @@ export class Brokers {
       return await this.#openLeader(library, cluster, topic, signal)
     } catch (error) {
       kill(cluster.connection)
-      const failure = explain(error)
-      if (failure instanceof Failure && failure.meaning === 'broken') {
+      const failure = explain(error, address)
+      if (failure instanceof Failure && failure.meaning === 'broken' && failure.code !== unanswered) {
         await checkOpenness(library, this.#location, address, signal)
       }
       throw failure

@@ -1,7 +1,7 @@
 import { HubError } from '../../src/errors.ts'
 import { Failure } from '../backend/failure.ts'
 import { misconfigured } from '../backend/refusals.ts'
-import { type Connection, connectBroker, kill, type Library } from './broker.ts'
+import { answered, type Connection, connectBroker, kill, type Library } from './broker.ts'
 import { interpret } from './failure.ts'
 import { type Address, kafka, type Location } from './location.ts'
 
@@ -29,12 +29,14 @@ export class Cluster {
 
   /** @throws Failure, HubError `configuration_invalid` */
   static async ask(library: Library, location: Location, address: Address, signal: AbortSignal): Promise<Cluster> {
-    const connection = await connectBroker(library, location, address, signal)
+    const connection = await connectBroker(library, location, address, signal).catch(error => {
+      throw explain(error, address)
+    })
     try {
       return new Cluster(address, connection, await chooseMetadata(library, connection))
     } catch (error) {
       kill(connection)
-      throw explain(error)
+      throw explain(error, address)
     }
   }
 
@@ -47,7 +49,7 @@ export class Cluster {
   /** @returns `undefined`: there is no such topic. @throws Failure */
   async find(topic: string): Promise<Whereabouts | undefined> {
     try {
-      const { brokers, topics } = await this.#readMetadata(this.connection, [{ name: topic }], false)
+      const { brokers, topics } = await this.#ask([{ name: topic }])
       const { partitions, topicId } = topics[0]!
       const first = partitions.find(({ partitionIndex }) => partitionIndex === 0)
       return {
@@ -65,7 +67,8 @@ export class Cluster {
   /** The broker that keeps the offsets of a consumer group. @throws Failure */
   async findCoordinator(library: Library, group: string): Promise<Address> {
     try {
-      const { coordinators } = await library.findCoordinatorV2.api.async(this.connection, groupKey, [group])
+      const found = library.findCoordinatorV2.api.async(this.connection, groupKey, [group])
+      const { coordinators } = await answered(this.connection, found)
       return coordinators[0]!
     } catch (error) {
       throw interpret(error)
@@ -74,21 +77,31 @@ export class Cluster {
 
   /** The broker that makes topics. @throws Failure */
   async findController(): Promise<Address> {
-    const { brokers, controllerId } = await this.#readMetadata(this.connection, [], false)
+    const { brokers, controllerId } = await this.#ask([])
     const controller = brokers.find(({ nodeId }) => nodeId === controllerId)
     if (controller === undefined) throw new Failure('passing', 'the cluster has no controller now')
     return controller
+  }
+
+  #ask(topics: { name: string }[]): ReturnType<ReadMetadata> {
+    return answered(this.connection, this.#readMetadata(this.connection, topics, false))
   }
 }
 
 /** Finds out whether the broker speaks what is spoken here. */
 async function chooseMetadata(library: Library, connection: Connection): Promise<ReadMetadata> {
   const { produceV7, fetchV11, listOffsetsV5, metadataV8, metadataV10 } = library
-  const { apiKeys } = await library.apiVersionsV3.api.async(connection, 'talaria', '1.0')
+  const { apiKeys } = await answered(connection, library.apiVersionsV3.api.async(connection, 'talaria', '1.0'))
   const speaks = ({ api }: { api: { key: number; version: number } }) =>
     apiKeys.some(
       known => known.apiKey === api.key && known.minVersion <= api.version && api.version <= known.maxVersion,
     )
+  if (!apiKeys.some(({ apiKey }) => apiKey === produceV7.api.key)) {
+    throw misconfigured(
+      kafka,
+      'what answers there takes no updates; it may be the port of a controller: name the port of a broker for clients',
+    )
+  }
   if (![produceV7, fetchV11, listOffsetsV5, metadataV8].every(speaks)) {
     throw misconfigured(kafka, 'the broker is too old; Kafka 2.4 or later is needed')
   }
@@ -109,7 +122,7 @@ export async function checkOpenness(
   if (location.credentials !== undefined) return
   const connection = await connectBroker(library, location, address, signal)
   try {
-    await library.saslHandshakeV1.api.async(connection, 'PLAIN')
+    await answered(connection, library.saslHandshakeV1.api.async(connection, 'PLAIN'))
   } catch (error) {
     if (interpret(error).code !== 'UNSUPPORTED_SASL_MECHANISM') return
   } finally {
@@ -121,4 +134,12 @@ export async function checkOpenness(
   )
 }
 
-export const explain = (error: unknown): Error => (error instanceof HubError ? error : interpret(error))
+/** Says where it was, of what does not. */
+export function explain(error: unknown, { host, port }: Address): Error {
+  if (error instanceof HubError) return error
+  const failure = interpret(error)
+  const { meaning, message, code } = failure
+  if (meaning !== 'broken' || message.includes(`:${port}`)) return failure
+  const said = message.startsWith('Connection closed') ? 'the connection was closed without an answer' : message
+  return new Failure(meaning, `${said}, at ${host}:${port}`, code)
+}

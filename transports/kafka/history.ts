@@ -108,6 +108,8 @@ export async function* readPages(
   signal: AbortSignal,
 ): AsyncGenerator<HistoryPage> {
   const { era } = extent
+  // Whoever has what comes next in memory need not go on to read the log.
+  if (after !== undefined) yield { entries: [], end: extent.positionOf(after) }
   let next = after === undefined ? extent.low : after + 1
   let hasBegun = after !== undefined
   while (next <= upTo) {

@@ -52,7 +52,7 @@ export class IdTable {
     this.#span = span
   }
 
-  /** The lowest place of which the id can be known. */
+  /** Ids of lower places are forgotten. */
   get floor(): number {
     return this.#firstPart * placesPerPart
   }

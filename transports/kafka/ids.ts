@@ -21,6 +21,8 @@ export interface IdsOptions {
 const skewMs = 10_000
 /** An update is stored so long after it got its id at most, as a rule. */
 const longestWayMs = 60_000
+/** More of them than a node remembers updates are of no use. */
+const maxUndecided = 100_000
 /** What is read at most to find an id by its time, in pages. */
 const pagesPerSearch = 64
 
@@ -33,6 +35,10 @@ export class Ids {
   readonly #table: IdTable
   #filling: Promise<void> = Promise.resolve()
   #isFilled = true
+  /** From this offset on the table has every id. */
+  #filledFrom = Number.POSITIVE_INFINITY
+  /** Where ids are that were delivered here before it was known whether older updates have them too. */
+  readonly #undecided = new Map<string, number>()
   #attempt = 0
   #closed = false
 
@@ -44,9 +50,11 @@ export class Ids {
   /** An update is in the log. @returns whether its id is, or may be, that of an older one too */
   add({ update: { id }, offset }: PlacedUpdate): boolean {
     if (this.#options.span === 0) return false
-    const isReused = this.#table.add(id, offset)
+    if (this.#table.add(id, offset)) return true
+    if (this.#isFilled || timeOfId(id) !== undefined) return false
     // Those that are not read yet may have it; who asks for it then waits for that.
-    return isReused || (!this.#isFilled && timeOfId(id) === undefined)
+    if (this.#undecided.size < maxUndecided && !this.#undecided.has(id)) this.#undecided.set(id, offset)
+    return true
   }
 
   isReused({ update: { id }, offset }: PlacedUpdate): boolean {
@@ -57,7 +65,8 @@ export class Ids {
   /** Reads the ids of what is older than an offset. */
   fill(before: number): void {
     const { span, extent } = this.#options
-    if (Math.max(extent.low, before - span) >= before) return
+    this.#filledFrom = Math.max(extent.low, before - span)
+    if (this.#filledFrom >= before) return
     this.#isFilled = false
     const attempt = ++this.#attempt
     this.#filling = this.#fill(before, attempt).then(() => {
@@ -69,6 +78,8 @@ export class Ids {
   reset(): void {
     this.#attempt++
     this.#table.clear()
+    this.#undecided.clear()
+    this.#filledFrom = Number.POSITIVE_INFINITY
     this.#isFilled = true
   }
 
@@ -82,7 +93,7 @@ export class Ids {
     const { span, extent } = this.#options
     const timeMs = timeOfId(id)
     // Of a log that the table knows whole, or of an id that does not tell its time, that is all there is to know.
-    const isWhole = span > 0 && this.#table.floor <= extent.low
+    const isWhole = span > 0 && Math.max(this.#filledFrom, this.#table.floor) <= extent.low
     if (timeMs === undefined || isWhole) return await this.#findKnown(id)
     return (await this.#findKnown(id)) ?? (await this.#findByTime(id, timeMs))
   }
@@ -91,6 +102,8 @@ export class Ids {
     const { use, extent } = this.#options
     const offset = this.#table.find(id)
     if (offset === undefined || offset < extent.low) return undefined
+    // It was delivered from there: the log need not be asked.
+    if (this.#undecided.get(id) === offset) return offset
     const page = await use(session => fetchPage(session, offset, extent))
     const [record] = page?.records ?? []
     return record?.offset === offset && readId(record) === id ? offset : undefined

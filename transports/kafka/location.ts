@@ -45,10 +45,12 @@ const mechanisms = { plain: 'PLAIN', 'scram-sha-256': 'SCRAM-SHA-256', 'scram-sh
 export type Mechanism = (typeof mechanisms)[keyof typeof mechanisms]
 
 const defaultPort = 9092
+const byDefault = -1
 const defaultIds = 1_000_000
 
 /** The topic in which the nodes of a log tell each other what is not for the log. */
-export const messageTopic = (topic: string): string => `${topic}.presence`
+const messageSuffix = '.presence'
+export const messageTopic = (topic: string): string => topic + messageSuffix
 
 /** @throws HubError `configuration_invalid` */
 export function readLocation(url: URL): Location {
@@ -67,10 +69,12 @@ export function readLocation(url: URL): Location {
     max_age: 'duration',
     ids: 'count',
   })
-  const { replication = 0, partitions, ids = defaultIds } = options
+  const { replication = byDefault, partitions, ids = defaultIds } = options
   if (partitions !== undefined && partitions !== 'any' && partitions !== '1') {
     throw invalid(`partitions: ${quote(partitions)} is not "any"; a log has one order, so that it is in one partition`)
   }
+  if (replication === 0)
+    throw invalid('replication: 1 at least; leave it out for as many as the brokers have by default')
   if (replication > 32_767) throw invalid('replication: there are no so many brokers')
   if (ids > 5_000_000) throw invalid('ids: 5000000 at most, which take 100 MB')
   return {
@@ -81,13 +85,16 @@ export function readLocation(url: URL): Location {
     credentials: readCredentials(url, options),
     anyPartitions: partitions === 'any',
     bounds: { entries: options.size ?? 0, ageMs: options.max_age, bytes: options.size_bytes },
-    replication: replication === 0 ? -1 : replication,
+    replication,
     ids,
   }
 }
 
 /** With `addr` the host is a name for people: `kafka://kafka/?addr=…`. */
 function readAddresses(url: URL, addr: readonly string[] | undefined): Address[] {
+  if (url.searchParams.getAll('addr').includes('')) {
+    throw invalid('addr is empty; write addr=host:9092, or leave it out for the host of the URL')
+  }
   if (addr !== undefined) return addr.map(readAddress)
   if (url.hostname === '') throw invalid('the host is missing; write kafka://host:9092/topic, or give addr=host:port')
   const host = decode(url.hostname, 'the host').replace(/^\[(.*)\]$/, '$1')
@@ -95,10 +102,17 @@ function readAddresses(url: URL, addr: readonly string[] | undefined): Address[]
 }
 
 function readAddress(text: string): Address {
-  const [, host, port] = /^(\[[\da-f:.]+\]|[^\s:/@[\]]+)(?::(\d{1,5}))?$/i.exec(text) ?? []
-  if (host === undefined || Number(port ?? 1) > 65_535) throw invalid('addr is not host:port')
+  const [, host, port] = /^(\[[\da-f:.]+\]|[^\s:/@[\]]+)(?::(\d{1,15}))?$/i.exec(text) ?? []
+  if (host === undefined) {
+    // What is before an "@" may be a password.
+    throw invalid(`addr: ${text.includes('@') ? 'there is a value that' : quote(text)} is not host:port`)
+  }
+  if (port !== undefined && !isPort(Number(port)))
+    throw invalid(`addr: the port in ${quote(text)} is not from 1 to 65535`)
   return { host: host.replace(/^\[(.*)\]$/, '$1'), port: port === undefined ? defaultPort : Number(port) }
 }
+
+const isPort = (port: number): boolean => port >= 1 && port <= 65_535
 
 function readTopic(url: URL, option: string | undefined): string {
   const path = decode(url.pathname.replace(/^\//, ''), 'the topic')
@@ -110,6 +124,11 @@ function readTopic(url: URL, option: string | undefined): string {
   if (!/^[\w.-]{1,240}$/.test(topic) || /^\.\.?$/.test(topic)) {
     throw invalid('topic: a name has letters, digits, ".", "_" and "-", 240 at most')
   }
+  if (topic.endsWith(messageSuffix)) {
+    throw invalid(
+      `topic: ${quote(topic)} is where the nodes of another log tell each other of subscriptions; name the log`,
+    )
+  }
   return topic
 }
 
@@ -117,8 +136,8 @@ function readCredentials(
   url: URL,
   options: { readonly user?: string; readonly password?: string; readonly mechanism?: string },
 ): Credentials | undefined {
-  const user = options.user ?? decode(url.username, 'the user')
-  const password = options.password ?? decode(url.password, 'the password')
+  const user = readOnce('user', options.user, url.username)
+  const password = readOnce('password', options.password, url.password)
   const name = options.mechanism?.toLowerCase() ?? 'plain'
   const mechanism = Object.hasOwn(mechanisms, name) ? mechanisms[name as keyof typeof mechanisms] : undefined
   if (mechanism === undefined) {
@@ -127,6 +146,15 @@ function readCredentials(
   if ((user === '') !== (password === '')) throw invalid('user and password go together; one of them is missing')
   if (user === '' && options.mechanism !== undefined) throw invalid('mechanism needs user and password')
   return user === '' ? undefined : { mechanism, user, password }
+}
+
+/** Of what stands before the host and as an option. */
+function readOnce(name: string, option: string | undefined, encoded: string): string {
+  const before = decode(encoded, `the ${name}`)
+  if (option !== undefined && before !== '' && option !== before) {
+    throw invalid(`the option ${name} and the ${name} before the host differ; write one of them`)
+  }
+  return option ?? before
 }
 
 function decode(text: string, what: string): string {

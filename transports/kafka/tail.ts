@@ -136,7 +136,7 @@ export class Tail {
     this.#answeredAtMs = performance.now()
     extent.see(fetched.low, extent.era)
     for (const record of fetched.records) {
-      const delivered = this.#take(record)
+      const delivered = this.#take(record, session)
       if (delivered !== undefined) await delivered
     }
     this.#next = fetched.end
@@ -145,11 +145,11 @@ export class Tail {
   }
 
   /** A promise where there is something to wait for: most updates are delivered at once. */
-  #take(record: StoredRecord): Promise<void> | undefined {
+  #take(record: StoredRecord, { topic }: Partition): Promise<void> | undefined {
     const { extent, ids, heard } = this.#options
     const placed = decodeUpdate(record)
     if (placed === undefined) {
-      this.#tellForeign()
+      this.#tellForeign(topic, record.offset)
       return undefined
     }
     const { offset, update, after } = placed
@@ -171,8 +171,8 @@ export class Tail {
     this.#answeredAtMs = performance.now()
     const fork = isAnother ? low : await this.#trail.findFork(session, this.#options.extent)
     this.#topicId = session.topicId
-    if (fork !== undefined) this.#beginAgain(fork, low)
-    else if (this.#next > high) this.#beginAgain(high, low)
+    if (fork !== undefined) this.#beginAgain(session, fork, low)
+    else if (this.#next > high) this.#beginAgain(session, high, low)
   }
 
   /** What comes next is not there. */
@@ -182,17 +182,17 @@ export class Tail {
     // Another connection tells what became of it.
     if (this.#next >= low) throw new Failure('passing', 'the log ends before what was read of it')
     log.error(
-      { updates: low - this.#next },
+      { topic: session.topic, offset: this.#next, updates: low - this.#next },
       'Updates left the log before this hub had read them: it was away for too long, or the topic keeps too few.',
     )
     extent.see(low, extent.era)
     this.#next = low
   }
 
-  #beginAgain(next: number, low: number): void {
+  #beginAgain({ topic }: Partition, next: number, low: number): void {
     const { log, ids, extent } = this.#options
     log.error(
-      {},
+      { topic, offset: next },
       'Kafka has lost updates that were stored: the topic was made anew, or its leader was behind. Going on with what it has now.',
     )
     this.#trail.cut(next)
@@ -208,9 +208,9 @@ export class Tail {
     this.#bell = Promise.withResolvers()
   }
 
-  #tellForeign(): void {
+  #tellForeign(topic: string, offset: number): void {
     if (this.#isForeignTold) return
     this.#isForeignTold = true
-    this.#options.log.warn({}, 'The topic has records that no hub has stored; they are passed over.')
+    this.#options.log.warn({ topic, offset }, 'The topic has records that no hub has stored; they are passed over.')
   }
 }

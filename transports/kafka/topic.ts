@@ -1,6 +1,6 @@
 import type { TransportLog } from '../../src/transport.ts'
 import { misconfigured } from '../backend/refusals.ts'
-import type { Connection, Library } from './broker.ts'
+import { answered, type Connection, type Library } from './broker.ts'
 import { interpret } from './failure.ts'
 import { kafka, type Location, messageTopic } from './location.ts'
 import type { Partition } from './partition.ts'
@@ -68,7 +68,7 @@ export async function createTopic(
   const configs = Object.entries(settings).map(([key, value]) => ({ name: key, value: String(value) }))
   const topic = { name, numPartitions: 1, replicationFactor: replication, assignments: [], configs }
   try {
-    await library.createTopicsV5.api.async(controller, [topic], createMs, false)
+    await answered(controller, library.createTopicsV5.api.async(controller, [topic], createMs, false), 2 * createMs)
   } catch (error) {
     const failure = interpret(error)
     if (failure.code === 'TOPIC_ALREADY_EXISTS') return

@@ -52,6 +52,19 @@ describe('what a log in Kafka remembers', { skip: noKafkaProgram }, async () => 
     assert.equal(await log.after(createUpdateId()), undefined)
   })
 
+  test('a node that has read fewer ids than the log has knows the others by their time', async () => {
+    const url = newLog({ ids: 10 })
+    const [oldest, old] = [createUpdateId(), createUpdateId()]
+    await using first = await TestLog.start(url)
+    await publishAll(first, [oldest, ...range(0, 15), old, ...range(15, 40)])
+    await using log = await TestLog.open(url)
+    await log.start(5)
+    assert.deepEqual(await log.after(old), range(15, 40))
+    assert.deepEqual(await log.after(oldest), [...range(0, 15), old, ...range(15, 40)])
+    assert.equal(await log.after('id-3'), undefined)
+    assert.equal(await log.after(createUpdateId()), undefined)
+  })
+
   test('of a log that is longer than what is kept in mind, the ids of before', async () => {
     const url = newLog({ ids: 1 })
     await using log = await TestLog.start(url)
@@ -121,7 +134,10 @@ describe('what a log in Kafka remembers', { skip: noKafkaProgram }, async () => 
     await producer.send({ messages })
     await producer.close()
     await log.delivers('b')
-    await log.logs(/records that no hub has stored; they are passed over/)
+    const told = /records that no hub has stored; they are passed over/
+    await log.logs(told)
+    const { fields } = log.logged.find(({ message }) => told.test(message))!
+    assert.deepEqual(fields, { topic: topicOf(url), offset: 1 })
     assert.deepEqual(log.ids, ['a', 'b'])
     assert.deepEqual(await log.all(), ['a', 'b'])
     assert.deepEqual(await log.after('a'), ['b'])
@@ -149,7 +165,10 @@ describe('what a log in Kafka remembers', { skip: noKafkaProgram }, async () => 
     await log.delivers('id-99')
     const { position } = log.delivered[50]!
     await admin.deleteTopics({ topics: [topicOf(url)] })
-    await log.logs(/Kafka has lost updates that were stored/)
+    const told = /Kafka has lost updates that were stored/
+    await log.logs(told)
+    const { fields } = log.logged.find(({ message }) => told.test(message))!
+    assert.deepEqual(fields, { topic: topicOf(url), offset: 0 })
     await log.publish({ id: 'new' })
     await log.delivers('new')
     assert.deepEqual(log.ids, [...range(0, 100), 'new'])

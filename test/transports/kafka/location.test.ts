@@ -41,6 +41,19 @@ describe('a URL says where the log is', () => {
       { tls: true, credentials: { mechanism: 'PLAIN', user: 'kevin', password: 'maman' } },
     ],
     [
+      'kafka://k%40:p%2Fw@host/mercure?user=k%40&password=p%2Fw',
+      { credentials: { mechanism: 'PLAIN', user: 'k@', password: 'p/w' } },
+    ],
+    [
+      'kafka://kafka/?addr=host1:9092,host2&topic=mercure',
+      {
+        addresses: [
+          { host: 'host1', port: 9092 },
+          { host: 'host2', port: 9092 },
+        ],
+      },
+    ],
+    [
       'kafka://k%40:p%2Fw@host/mercure?mechanism=SCRAM-SHA-512',
       { credentials: { mechanism: 'SCRAM-SHA-512', user: 'k@', password: 'p/w' } },
     ],
@@ -65,8 +78,19 @@ describe('a URL that says it wrongly is refused, with what to mend', () => {
     ['kafka://host/a?topic=b', /topic and the path name two topics/],
     ['kafka://host/a%20b', /topic: a name has letters, digits/],
     ['kafka://host/%', /the topic has a "%" that begins no escape; write it as %25/],
-    ['kafka://host/a?addr=b:c', /addr is not host:port/],
-    ['kafka://host/a?addr=b:99999', /addr is not host:port/],
+    ['kafka://host/a?addr=b:c', /addr: "b:c" is not host:port/],
+    ['kafka://host/a?addr=b:99999', /addr: the port in "b:99999" is not from 1 to 65535/],
+    ['kafka://host/a?addr=b:0', /addr: the port in "b:0" is not from 1 to 65535/],
+    ['kafka://host/a?addr=k:hunter2@b:1', /addr: there is a value that is not host:port/],
+    ['kafka://host/a?addr=', /addr is empty; write addr=host:9092, or leave it out for the host of the URL/],
+    ['kafka://host/a?addr=b&addr=', /addr is empty/],
+    ['kafka://host/late.presence', /topic: "late\.presence" is where the nodes of another log tell each other/],
+    ['kafka://kevin:hunter2@host/a?user=k', /the option user and the user before the host differ; write one of them/],
+    ['kafka://k:hunter2@host/a?password=hunter22', /the option password and the password before the host differ/],
+    [
+      'kafka://host/a?replication=0',
+      /replication: 1 at least; leave it out for as many as the brokers have by default/,
+    ],
     ['kafka://host/a?user=kevin', /user and password go together/],
     ['kafka://host/a?mechanism=plain', /mechanism needs user and password/],
     [

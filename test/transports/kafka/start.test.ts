@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import { after, describe, test } from 'node:test'
 import { ConfigResourceTypes } from '@platformatic/kafka'
 import { createCertificate } from '../../support/certificate.ts'
@@ -133,6 +135,24 @@ describe('a Kafka on which a log is to be kept', { skip: noKafkaProgram }, async
     const configs = [{ name: 'cleanup.policy', value: 'compact' }]
     await admin.createTopics({ topics: [topicOf(url)], partitions: 1, replicas: 1, configs })
     await refuses(url, /cleanup\.policy=compact, which drops updates from the middle of the log; set it to delete/)
+  })
+
+  test('a port of a controller is not taken for an old broker', () =>
+    refuses(
+      newTopic(new URL('kafka://kafka'), { addr: `127.0.0.1:${server.ports.controller}` }),
+      /what answers there takes no updates; it may be the port of a controller/,
+    ))
+
+  test('what ends the connection is named', async () => {
+    const stranger = createServer(socket => socket.on('error', () => {}).once('data', () => socket.destroy()))
+    await once(stranger.listen(0, '127.0.0.1'), 'listening')
+    const { port } = stranger.address() as AddressInfo
+    await using log = await TestLog.open(newTopic(new URL('kafka://kafka'), { addr: `127.0.0.1:${port}` }))
+    const started = assert.rejects(log.start(), { code: 'transport_unavailable' })
+    await log.logs(new RegExp(`the connection was closed without an answer, at 127\\.0\\.0\\.1:${port}`))
+    await log.transport.close()
+    await started
+    stranger.close()
   })
 
   test('more replicas than there are brokers', () =>
