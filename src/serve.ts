@@ -88,7 +88,7 @@ export async function serve(
     if (hub.isClosing) await attached
     const url = await open('addr', app, place.listen, config.tls)
     const metricsUrl = await openMetrics(url, place)
-    if (!isAttached) log.warn('the log cannot be reached yet: until then the hub is not ready, and refuses everybody')
+    if (!isAttached) log.info('the log is not reached yet: until it is, the hub is not ready, and refuses everybody')
     if (part === undefined) {
       log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl }, `listening on ${url}`)
     }

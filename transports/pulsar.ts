@@ -26,12 +26,14 @@ import { createNodeName, encodeUpdate } from './pulsar/entry.ts'
 import { Extent } from './pulsar/extent.ts'
 import { readPages } from './pulsar/history.ts'
 import { Ids } from './pulsar/ids.ts'
+import { Keeping } from './pulsar/keeping.ts'
 import { type Location, pulsar, readLocation } from './pulsar/location.ts'
 import { Pages } from './pulsar/pages.ts'
 import { formatPosition, type Position, parsePosition } from './pulsar/position.ts'
-import { keepTopic, makeTopic } from './pulsar/prepare.ts'
-import { Publishing, type Sent, SizeLimit } from './pulsar/publishing.ts'
+import { makeTopic } from './pulsar/prepare.ts'
+import { Publishing, type Sent } from './pulsar/publishing.ts'
 import { Following, Tail } from './pulsar/tail.ts'
+import type { TooLarge } from './pulsar/too-large.ts'
 
 /**
  * `pulsar+ws://host:8080?topic=mercure` (`pulsar+wss://` for TLS): a log that many hubs share, in a topic of Apache Pulsar, by its WebSocket API;
@@ -75,12 +77,12 @@ class PulsarTransport implements Transport {
   readonly #following: Connection<Following>
   readonly #queue: PublishQueue<Publishing, OutgoingMessage>
   readonly #sent: Sent = { node: createNodeName(), updates: 0, messages: 0, newest: undefined }
-  readonly #limit: SizeLimit
+  readonly #keeping: Keeping
   readonly #extent: Extent
   readonly #pages: Pages
   readonly #ids: Ids
   readonly #tail: Tail
-  #isKeptTold = false
+  #isTooLargeTold = false
   #catchingUp: Promise<void> | undefined
   #closing: Promise<void> | undefined
 
@@ -93,14 +95,14 @@ class PulsarTransport implements Transport {
     this.#admin = admin
     const outage = new Outage(pulsar, log)
     this.#outage = outage
-    this.#limit = new SizeLimit(log)
+    this.#keeping = new Keeping(admin, location, log)
     const publishing: Connection<Publishing> = new Connection({
       name: 'publishing',
       outage,
       connect: async signal => {
         await makeTopic(admin, topic)
         const session = await Publishing.open(client, location, this.#sent, signal)
-        await this.#keepTopic()
+        await this.#keeping.keep()
         return session
       },
     })
@@ -111,14 +113,7 @@ class PulsarTransport implements Transport {
         const item = encodeUpdate(update)
         return { item, size: item.payload.length }
       },
-      store: async (session, group) => {
-        try {
-          await session.store(group, publishTimeoutMs)
-        } catch (error) {
-          this.#limit.learn(error, Math.max(0, ...group.items.map(({ payload }) => payload.length)))
-          throw error
-        }
-      },
+      store: (session, group) => session.store(group, publishTimeoutMs, tooLarge => this.#tellTooLarge(tooLarge)),
     })
     this.#extent = new Extent({ admin, entries: bounds.entries })
     this.#pages = new Pages(client, topic)
@@ -131,7 +126,7 @@ class PulsarTransport implements Transport {
     this.#tail = new Tail({
       ...{ connection: this.#following, extent: this.#extent, ids: this.#ids, pages: this.#pages, log },
       findEnd: () => this.#findEnd(),
-      emptied: () => void this.#keepTopic(),
+      emptied: () => void this.#keeping.keep(),
     })
     this.broadcast = {
       maxBytes: 256 * 1024,
@@ -145,7 +140,6 @@ class PulsarTransport implements Transport {
   }
 
   async publish(update: Update): Promise<void> {
-    this.#limit.check(Buffer.byteLength(update.data))
     await this.#queue.publish(update)
   }
 
@@ -215,10 +209,13 @@ class PulsarTransport implements Transport {
     if (position !== undefined) await inTime(this.#tail.reached(position), readyMs, late).catch(() => {})
   }
 
-  /** What it cannot do it says once. */
-  async #keepTopic(): Promise<void> {
-    if (this.#isKeptTold) return
-    this.#isKeptTold = !(await keepTopic(this.#admin, this.#location, this.#log))
+  #tellTooLarge({ message, setting }: TooLarge): void {
+    if (this.#isTooLargeTold) return
+    this.#isTooLargeTold = true
+    this.#log.warn(
+      {},
+      `Pulsar does not take an update for its size: ${message}. Raise ${setting} in Pulsar's configuration, or lower max_request_body_size.`,
+    )
   }
 
   /** Where the log ends now, as soon as that can be known. @throws HubError */
@@ -255,6 +252,7 @@ class PulsarTransport implements Transport {
   }
 
   async #close(): Promise<void> {
+    this.#keeping.close()
     await this.#queue.close()
     this.#ids.close()
     await Promise.all([this.#tail.close(), this.#publishing.close(), this.#pages.close()])

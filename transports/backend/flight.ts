@@ -30,13 +30,19 @@ export class Flight<S extends Session, Item> {
   readonly items: readonly Item[]
   readonly #messages: readonly Message<S>[]
   readonly #publishes: readonly Publish<Item>[]
-  /** As a value of its own, since a `store` may hand it on. */
+  /** These are values of their own, since a `store` may hand them on. */
   readonly acknowledge = (updates: number): void => {
     if (updates > 0) this.#mayBeStored = true
     while (this.#acknowledged < Math.min(updates, this.#publishes.length)) {
       this.#publishes[this.#acknowledged++]!.resolve()
     }
   }
+  readonly refuse = (index: number, error: HubError): void => {
+    const publish = this.#publishes[index]!
+    this.#refused.add(publish)
+    publish.reject(error)
+  }
+  readonly #refused = new Set<Publish<Item>>()
   #acknowledged = 0
   #isUnderWay = true
   #mayBeStored = false
@@ -66,7 +72,7 @@ export class Flight<S extends Session, Item> {
   }
 
   get unanswered(): readonly Publish<Item>[] {
-    return this.#publishes.slice(this.#acknowledged)
+    return this.#publishes.slice(this.#acknowledged).filter(publish => !this.#refused.has(publish))
   }
 
   succeed(): void {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { HubError } from '../../src/errors.ts'
 import type { Update } from '../../src/protocol/update.ts'
 import type { Connection, Session } from './connection.ts'
 import { Flight, type Message, type Publish } from './flight.ts'
@@ -35,6 +36,8 @@ export interface Group<Item> {
   readonly items: readonly Item[]
   /** The first so many updates are stored, whatever becomes of the others: their publishers are told now. */
   readonly acknowledge: (updates: number) => void
+  /** This one update is not stored, for its own sake, and does not go again; the others are no worse for it. */
+  readonly refuse: (index: number, error: HubError) => void
 }
 
 /** What may wait while the backend is slow or gone. */

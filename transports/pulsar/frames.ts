@@ -12,17 +12,22 @@ export interface Frame {
 /** As a client sends it: whole, and masked with bytes that cannot be foreseen (section 5.3). */
 export function encodeFrame(opcode: number, payload: Uint8Array): Buffer {
   const { length } = payload
+  const { frame, start } = encodeHead(opcode, length, length)
+  for (let i = 0; i < length; i++) frame[start + i] = payload[i]! ^ frame[start - 4 + (i & 3)]!
+  return frame
+}
+
+/** What comes before the payload of a frame that has `length` bytes, with room for so many of them. */
+export function encodeHead(opcode: number, length: number, room: number): { frame: Buffer; start: number } {
   const extended = length < 126 ? 0 : length < 65_536 ? 2 : 8
   const start = 2 + extended + 4
-  const frame = Buffer.allocUnsafe(start + length)
+  const frame = Buffer.allocUnsafe(start + room)
   frame[0] = 0x80 | opcode
   frame[1] = 0x80 | (extended === 0 ? length : extended === 2 ? 126 : 127)
   if (extended === 2) frame.writeUInt16BE(length, 2)
   if (extended === 8) frame.writeBigUInt64BE(BigInt(length), 2)
-  const mask = takeMask()
-  frame.set(mask, start - 4)
-  for (let i = 0; i < length; i++) frame[start + i] = payload[i]! ^ mask[i & 3]!
-  return frame
+  frame.set(takeMask(), start - 4)
+  return { frame, start }
 }
 
 /** Random bytes of 1,024 masks: asking the system for those of one costs more than all else of a frame. */

@@ -21,12 +21,15 @@ export async function makeTopic(admin: Admin | undefined, topic: Topic): Promise
   }
 }
 
-/** Has the topic keep what it gets, which Pulsar does not of itself; says what to run where this hub cannot. Gives whether it is seen to. */
+/**
+ * Has the topic keep what it gets, which Pulsar does not of itself; says what to run where this hub cannot. Gives whether it is seen to: `set` where
+ * that was to be done now.
+ */
 export async function keepTopic(
   admin: Admin | undefined,
   { topic, bounds }: Pick<Location, 'topic' | 'bounds'>,
-  log: TransportLog,
-): Promise<boolean> {
+  log: Pick<TransportLog, 'warn'>,
+): Promise<'kept' | 'set' | undefined> {
   const wanted = toRetention(bounds)
   const command = retentionCommand(topic, wanted)
   if (admin === undefined) {
@@ -34,19 +37,20 @@ export async function keepTopic(
       {},
       `Pulsar forgets what it gets unless it is told otherwise, which this hub can do with admin_url=…; or run: ${command}`,
     )
-    return false
+    return undefined
   }
   try {
     const present = await admin.retention()
-    if (!isKept(present) || differs(bounds, present, wanted)) await admin.retain(wanted)
-    return true
+    if (isKept(present) && !differs(bounds, present, wanted)) return 'kept'
+    await admin.retain(wanted)
+    return 'set'
   } catch (error) {
     const reason = Failure.of(error).message
     log.warn(
       { reason },
       `Pulsar forgets what it gets unless it is told otherwise, which this hub cannot do (${reason}); run: ${command}`,
     )
-    return false
+    return undefined
   }
 }
 

@@ -1,5 +1,3 @@
-import { HubError } from '../../src/errors.ts'
-import type { TransportLog } from '../../src/transport.ts'
 import type { Session } from '../backend/connection.ts'
 import { Failure } from '../backend/failure.ts'
 import { inTime } from '../backend/in-time.ts'
@@ -9,11 +7,8 @@ import { fold, mark, pack, stamp } from './entry.ts'
 import { type Location, messageTopic } from './location.ts'
 import type { Position } from './position.ts'
 import { partitioned } from './prepare.ts'
+import { TooLarge } from './too-large.ts'
 
-/** What Pulsar takes of a frame where it is configured so is less than it takes of a message. */
-const tooLargeCode = '1009'
-/** In bytes: what is smaller is sent with others. */
-const leastTooLarge = 128 * 1024
 /** What one message to the other nodes has of theirs at most, in bytes. */
 const maxPackBytes = 256 * 1024
 const answerMs = 5000
@@ -66,16 +61,15 @@ export class Publishing implements Session {
   }
 
   /**
-   * Resolves when messages are sent and updates stored. All of it leaves at once: who reads an update knows for which messages to wait. `timeoutMs`: 0: for ever.
+   * Resolves when messages are sent and updates stored, but for those that are too large, of which `tell` is told as well. All of it leaves at once: who
+   * reads an update knows for which messages to wait. `timeoutMs`: 0: for ever.
    * @throws Failure
    */
-  async store({ messages, items, acknowledge }: Group<OutgoingMessage>, timeoutMs: number): Promise<void> {
+  async store(group: Group<OutgoingMessage>, timeoutMs: number, tell: (tooLarge: TooLarge) => void): Promise<void> {
     const late = () => new Failure('broken', `it has not answered for ${timeoutMs / 1000} s`)
-    const told = this.#tell(messages)
-    const stored = settle(
-      fold(items).map(folded => this.#append(folded)),
-      acknowledge,
-    )
+    const told = this.#tell(group.messages)
+    const storing = fold(group.items).map(folded => this.#append(folded))
+    const stored = settle(storing, group, tell)
     await inTime(Promise.all([stored, told]), timeoutMs, late)
   }
 
@@ -124,46 +118,24 @@ interface Storing {
 }
 
 /** Waits for all, so that it is known of each whether it is stored. @throws Failure, of the first that is not */
-async function settle(storing: readonly Storing[], acknowledge: (updates: number) => void): Promise<void> {
+async function settle(
+  storing: readonly Storing[],
+  { acknowledge, refuse }: Group<OutgoingMessage>,
+  tell: (tooLarge: TooLarge) => void,
+): Promise<void> {
   let updates = 0
   let failure: Failure | undefined
   const results = storing.map(({ stored }) => stored.then(() => undefined, Failure.of))
   for (const [i, result] of results.entries()) {
     const reason = await result
-    if (reason === undefined && failure === undefined) {
-      updates += storing[i]!.count
-      acknowledge(updates)
-    } else if (failure === undefined) failure = reason
+    updates += storing[i]!.count
+    if (reason instanceof TooLarge && storing[i]!.count === 1) {
+      refuse(updates - 1, reason.error)
+      tell(reason)
+    } else if (reason === undefined && failure === undefined) acknowledge(updates)
+    else if (failure === undefined) failure = reason
     // What is stored behind what is not cannot be told from it.
     else if (reason === undefined) failure = new Failure('broken', failure.message, failure.code)
   }
   if (failure !== undefined) throw failure
-}
-
-/** Learns how large an update may be from what Pulsar does not take. */
-export class SizeLimit {
-  readonly #log: TransportLog
-  #tooLarge = Number.POSITIVE_INFINITY
-
-  constructor(log: TransportLog) {
-    this.#log = log
-  }
-
-  /** @throws HubError `body_too_large` */
-  check(bytes: number): void {
-    if (bytes < this.#tooLarge) return
-    throw new HubError('body_too_large', 'The update is larger than Pulsar takes as this hub reaches it.')
-  }
-
-  /** What came of a group whose largest update has so many bytes. */
-  learn(failure: unknown, bytes: number): void {
-    if (!(failure instanceof Failure) || failure.code !== tooLargeCode || bytes < leastTooLarge) return
-    if (bytes < this.#tooLarge) {
-      this.#log.error(
-        { bytes },
-        'Pulsar has not taken an update for its size: raise webSocketMaxTextFrameSize in its configuration, or lower max_request_body_size.',
-      )
-    }
-    this.#tooLarge = Math.min(this.#tooLarge, bytes)
-  }
 }

@@ -214,7 +214,7 @@ export class Tail {
 
   /** Finds out whether the log is still the one that was read: where it is not, nothing might ever come after the last place. */
   async #check(session: Following): Promise<void> {
-    const { connection, extent, ids, pages, findEnd, log } = this.#options
+    const { connection, extent, ids, pages, findEnd, emptied, log } = this.#options
     const last = this.#position!
     try {
       const end = await findEnd()
@@ -229,12 +229,14 @@ export class Tail {
         ids.reset()
         ids.fill(end, 1)
         this.#goTo(end)
+        emptied()
         connection.drop(session, new Failure('passing', 'the log is another one now'))
       } else if (extent.ledgers.has(last.ledger) === false) {
         log.error(
           {},
           `Updates may have left the log before this hub had read them: it was away for too long, or the topic was made anew${goingOn}`,
         )
+        emptied()
       }
     } catch {
       // Whatever is wrong is told by who uses the connection.

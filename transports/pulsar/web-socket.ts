@@ -4,7 +4,7 @@ import * as https from 'node:https'
 import type { Duplex } from 'node:stream'
 import type { Session } from '../backend/connection.ts'
 import { Failure } from '../backend/failure.ts'
-import { encodeFrame, type Frame, FrameReader, opcodes } from './frames.ts'
+import { encodeFrame, encodeHead, type Frame, FrameReader, opcodes } from './frames.ts'
 
 export interface WebSocketOptions {
   readonly headers: Readonly<Record<string, string>>
@@ -85,6 +85,11 @@ export class WebSocketSession implements Session {
   /** What is sent in one turn of the event loop leaves together. */
   send(text: string): void {
     this.#write(opcodes.text, Buffer.from(text))
+  }
+
+  /** Says that a text of so many bytes comes, and sends nothing of it: a server that does not take so much ends the session. */
+  announce(bytes: number): void {
+    this.#socket.write(encodeHead(opcodes.text, bytes, 0).frame)
   }
 
   async end(): Promise<void> {

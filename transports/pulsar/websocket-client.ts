@@ -14,16 +14,21 @@ import {
 import { ofSendError, ofWebSocket } from './failure.ts'
 import type { Location } from './location.ts'
 import { decodeMessageId, encodeMessageId, type Position } from './position.ts'
+import { FrameLimit, tooLargeCode } from './too-large.ts'
 import { WebSocketSession } from './web-socket.ts'
 
 /** How long Pulsar tries to store a message, where nobody says. */
 const sendMs = 30_000
 const answerMs = 5000
+const limitMs = 2000
+/** More than any server takes of one text: the most that those of Pulsar can count. */
+const maxAnnouncedBytes = 0x7fff_ffff
 
 /** Pulsar's WebSocket API, version 2. */
 export class WebSocketClient implements Client {
   readonly #location: Location
   readonly #sendTimeoutMs: number
+  readonly #limit = new FrameLimit()
   /** The address that is tried next. */
   #turn = 0
 
@@ -36,8 +41,24 @@ export class WebSocketClient implements Client {
     const query = { sendTimeoutMillis: String(Math.ceil(this.#sendTimeoutMs)), maxPendingMessages: '2000' }
     let producer: WebSocketProducer | undefined
     const socket = await this.#open('producer', topic, query, text => producer?.receive(text), signal)
-    producer = new WebSocketProducer(socket)
+    producer = new WebSocketProducer(socket, this.#limit)
+    if (topic.kind === 'persistent') await this.#learnLimit(topic, query, signal)
     return producer
+  }
+
+  /** A connection that carries a text that is too large is lost, and with it what is known of all that is under way: this one carries nothing else. */
+  async #learnLimit(topic: Topic, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+    let socket: WebSocketSession | undefined
+    try {
+      socket = await this.#open('producer', topic, query, () => {}, signal)
+      socket.announce(maxAnnouncedBytes)
+      await inTime(socket.ended, limitMs, () => new Failure('broken', 'it does not say how much it takes'))
+      this.#limit.learn(socket.reason)
+    } catch {
+      // It is learnt when something is too large.
+    } finally {
+      socket?.kill()
+    }
   }
 
   async openReader(topic: Topic, { after, ahead }: ReaderOptions, signal: AbortSignal): Promise<Reader> {
@@ -74,7 +95,7 @@ export class WebSocketClient implements Client {
       return await WebSocketSession.open(url, { headers, ca, signal, receive })
     } catch (error) {
       this.#turn++
-      throw ofWebSocket(error, topic)
+      throw ofWebSocket(error, topic, `${host}:${port}`)
     }
   }
 }
@@ -86,17 +107,33 @@ interface Answer {
   readonly context?: string
 }
 
+/** A text that was sent. */
+interface Unanswered extends Omit<PromiseWithResolvers<Position>, 'promise'> {
+  readonly bytes: number
+}
+
 class WebSocketProducer implements Producer {
   readonly #socket: WebSocketSession
-  readonly #unanswered = new Map<string, PromiseWithResolvers<Position>>()
+  readonly #limit: FrameLimit
+  readonly #unanswered = new Map<string, Unanswered>()
   #sent = 0
 
-  constructor(socket: WebSocketSession) {
+  constructor(socket: WebSocketSession, limit: FrameLimit) {
     this.#socket = socket
-    void socket.ended.then(() => {
-      for (const { reject } of this.#unanswered.values()) reject(socket.reason)
-      this.#unanswered.clear()
-    })
+    this.#limit = limit
+    void socket.ended.then(() => this.#failAll(socket.reason))
+  }
+
+  /** Texts are taken one after the other: behind one that is too large none is. */
+  #failAll(reason: Failure): void {
+    const unanswered = [...this.#unanswered.values()]
+    this.#unanswered.clear()
+    this.#limit.learn(reason, Math.max(...unanswered.map(({ bytes }) => bytes)))
+    const first = reason.code === tooLargeCode ? unanswered.findIndex(({ bytes }) => this.#limit.check(bytes)) : -1
+    for (const [i, { bytes, reject }] of unanswered.entries()) {
+      if (first < 0 || i < first) reject(reason)
+      else reject(this.#limit.check(bytes) ?? new Failure('passing', reason.message))
+    }
   }
 
   get isOver(): boolean {
@@ -131,10 +168,14 @@ class WebSocketProducer implements Producer {
   #ask(message: object): Promise<Position> {
     if (this.#socket.isOver) return Promise.reject(this.#socket.reason)
     const context = String(this.#sent++)
-    const answer = Promise.withResolvers<Position>()
-    this.#unanswered.set(context, answer)
-    this.#socket.send(JSON.stringify({ ...message, context }))
-    return answer.promise
+    const text = JSON.stringify({ ...message, context })
+    const bytes = Buffer.byteLength(text)
+    const tooLarge = this.#limit.check(bytes)
+    if (tooLarge !== undefined) return Promise.reject(tooLarge)
+    const { promise, resolve, reject } = Promise.withResolvers<Position>()
+    this.#unanswered.set(context, { bytes, resolve, reject })
+    this.#socket.send(text)
+    return promise
   }
 
   receive(text: string): void {

@@ -17,8 +17,8 @@ const publishAll = (log: TestLog, ids: readonly string[], data = '') =>
 
 describe('what a log in Pulsar remembers', { skip: noPulsarProgram }, async () => {
   if (noPulsarProgram !== false) return
-  // As Pulsar is by default: larger frames are not taken.
-  const server = await PulsarServer.start({ settings: ['webSocketMaxTextFrameSize=1048576'] })
+  // As Pulsar is by default: larger frames are not taken. It is so with messages, which are larger there.
+  const server = await PulsarServer.start({ settings: ['webSocketMaxTextFrameSize=1048576', 'maxMessageSize=700000'] })
   after(() => server[Symbol.asyncDispose]())
   const newLog = (options: Readonly<Record<string, string | number>> = {}) => newTopic(server.url, options)
   const pathOf = (url: URL): string => `persistent/public/default/${url.searchParams.get('topic')}`
@@ -106,6 +106,39 @@ describe('what a log in Pulsar remembers', { skip: noPulsarProgram }, async () =
     assert.deepEqual(log.ids, [...range(0, 100), 'new'])
     assert.deepEqual(await log.all(), ['new'])
     assert.equal(await log.after('id-50'), undefined)
+  })
+
+  test('a topic that is deleted keeps what it gets from then on as it did before, with nothing published too', async () => {
+    const url = newLog()
+    await using log = await TestLog.start(url)
+    const retention = () => server.admin('GET', `${pathOf(url)}/retention?applied=true`).catch(() => undefined)
+    assert.deepEqual(await retention(), { retentionTimeInMinutes: -1, retentionSizeInMB: -1 })
+    await server.admin('DELETE', `${pathOf(url)}?force=true`)
+    await log.logs(/The topic did not keep what it gets any more.* Its retention is set again/)
+    while (JSON.stringify(await retention()) !== '{"retentionTimeInMinutes":-1,"retentionSizeInMB":-1}')
+      await nextTurn()
+  })
+
+  test('a topic that is terminated', async () => {
+    const url = newLog()
+    {
+      await using log = await TestLog.start(url)
+      await server.admin('POST', `${pathOf(url)}/terminate`)
+      await assert.rejects(log.publish({ id: 'a' }), { code: 'transport_unavailable' })
+      await log.logs(/the topic is terminated, and takes nothing ever again .*topic=…, or delete it/)
+    }
+    await using again = await TestLog.open(url)
+    await assert.rejects(again.start(), { code: 'configuration_invalid', message: /the topic is terminated/ })
+  })
+
+  test('the port of the binary protocol', async () => {
+    const url = newLog()
+    url.port = String(server.brokerPort)
+    await using log = await TestLog.open(url)
+    const started = assert.rejects(log.start(), { code: 'transport_unavailable' })
+    await log.logs(new RegExp(`127.0.0.1:${server.brokerPort} has hung up .*binary protocol .6650..* is 8080`))
+    await log.transport.close()
+    await started
   })
 
   test('size: clients can go back to so many of the newest, and no further', async () => {
@@ -197,19 +230,58 @@ describe('what a log in Pulsar remembers', { skip: noPulsarProgram }, async () =
     await producer.end()
   })
 
-  test('an update that is larger than Pulsar takes is refused for that, and nothing else is from then on', async () => {
+  test('an update that is larger than Pulsar takes is refused for that, and nothing else is', async () => {
     const url = newLog()
     await using log = await TestLog.start(url)
-    const data = 'x'.repeat(1_000_000)
-    await assert.rejects(log.publish({ id: 'first', data }), { code: 'transport_unavailable' })
-    await log.logs(/raise webSocketMaxTextFrameSize/)
-    await assert.rejects(log.publish({ id: 'again', data }), {
-      code: 'body_too_large',
-      message: /larger than Pulsar takes/,
-    })
-    await log.publish({ id: 'smaller', data: data.slice(0, 700_000) })
+    for (const [bytes, limit] of [
+      // A frame has it as base64.
+      [1_000_000, 1_048_576],
+      [720_000, 700_000],
+    ] as const) {
+      const [before, larger, behind] = await Promise.allSettled([
+        log.publish({ id: `before-${bytes}` }),
+        log.publish({ id: `larger-${bytes}`, data: 'x'.repeat(bytes) }),
+        log.publish({ id: `behind-${bytes}` }),
+      ])
+      assert.deepEqual([before.status, behind.status], ['fulfilled', 'fulfilled'])
+      assert.ok(larger.status === 'rejected')
+      assert.equal(larger.reason.code, 'body_too_large')
+      assert.match(
+        larger.reason.message,
+        new RegExp(`^The update of \\d+ bytes.* is larger than Pulsar takes: ${limit} bytes`),
+      )
+    }
+    await log.logs(/Raise webSocketMaxTextFrameSize/)
+    assert.ok(!log.logged.some(({ message }) => /cannot be used/.test(message)))
+    await log.publish({ id: 'smaller', data: 'x'.repeat(650_000) })
     await log.delivers('smaller')
-    assert.deepEqual(await log.all(), ['smaller'])
+    const stored = ['before-1000000', 'behind-1000000', 'before-720000', 'behind-720000', 'smaller']
+    assert.deepEqual(log.ids, stored)
+    assert.deepEqual(await log.all(), stored)
+  })
+
+  test('a connection that ends over what is too large: what is behind that was certainly not stored, what is before it may be', async () => {
+    const location = readLocation(newLog())
+    const client = await createClient(location, 5000)
+    // For such a topic nothing is asked beforehand.
+    const topic = { ...location.topic, kind: 'non-persistent' } as const
+    const open = () => client.openProducer(topic, new AbortController().signal)
+    const send = (producer: Producer, bytes: number) =>
+      producer.send({ payload: Buffer.alloc(bytes, 'x'), properties: {} }).then(
+        () => 'stored',
+        error => error.meaning,
+      )
+    const first = await open()
+    const [before, larger, behind] = await Promise.all([1, 800_000, 1].map(bytes => send(first, bytes)))
+    assert.ok(before === 'broken' || before === 'stored')
+    assert.deepEqual([larger, behind], ['refused', 'passing'])
+    const next = await open()
+    assert.deepEqual(await Promise.all([1, 800_000, 1].map(bytes => send(next, bytes))), [
+      'stored',
+      'refused',
+      'stored',
+    ])
+    await next.end()
   })
 
   test('a Pulsar that comes back without anything: noticed, and goes on with what it gets then', async () => {

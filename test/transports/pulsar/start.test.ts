@@ -124,6 +124,18 @@ describe('a Pulsar that asks who is there', { skip: noPulsarProgram }, async () 
     await refuses(plain, /no TLS connection \(.*\): the server does not speak TLS there/)
   })
 
+  test('a file of the authority that is none', async () => {
+    const secured = newTopic(new URL(`pulsar+wss://localhost:${server.tlsPort}`), { token: tokens.admin })
+    for (const [file, sentence] of [
+      ['/nowhere/ca.pem', /pulsar: tls_ca_file: "\/nowhere\/ca.pem" cannot be read \(ENOENT\)/],
+      ['/', /pulsar: tls_ca_file: "\/" cannot be read \(EISDIR\)/],
+      [certificate.keyFile, /pulsar: tls_ca_file: ".*" has no certificate/],
+    ] as const) {
+      secured.searchParams.set('tls_ca_file', file)
+      await assert.rejects(TestLog.open(secured), { code: 'configuration_invalid', message: sentence })
+    }
+  })
+
   test('looked at and filled without a hub', async () => {
     const url = urlOf('admin')
     await assert.rejects(openArchive(url, { writable: false, log: silent }), /There is no log in the topic persistent:/)
