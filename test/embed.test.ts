@@ -74,6 +74,22 @@ test('figures are of the hub alone', async t => {
   assert.doesNotMatch(text, /^(process|nodejs)_/m)
 })
 
+test('an update that is written wrongly is refused, and never public where it was meant to be private', async t => {
+  const hub = await embedHub(t)
+  const all = await hub.subscribe({ topics: '*' })
+  for (const [update, message] of [
+    [{ topics: topic, private: 'on' }, /"private" is not a boolean/],
+    [{ topics: topic, private: 1 }, /"private" is not a boolean/],
+    [{ topic }, /An update has no "topic"; it has topics, data, /],
+    ['text', /An update is an object with topics, /],
+    [undefined, /An update is an object with topics, /],
+  ] as const) {
+    await assert.rejects(hub.publish(update as unknown as { topics: string }), { code: 'body_malformed', message })
+  }
+  await hub.publish({ topics: topic, id: 'urn:first' })
+  assert.equal((await all.next()).value?.id, 'urn:first')
+})
+
 test('warnings and what happens go to the log that is given', async t => {
   const lines: string[] = []
   const write = (_fields: object, message: string) => void lines.push(message)

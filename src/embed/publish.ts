@@ -1,6 +1,7 @@
 import { HubError } from '../errors.ts'
 import { createUpdateId } from '../hub/update-id.ts'
 import { checkAddress, createUpdate, type Update } from '../protocol/update.ts'
+import { requireKeys } from './keys.ts'
 
 /** An update as an application writes it. */
 export interface NewUpdate {
@@ -18,12 +19,15 @@ export interface NewUpdate {
   readonly private?: boolean | undefined
 }
 
+const updateKeys: readonly (keyof NewUpdate)[] = ['topics', 'data', 'id', 'type', 'retry', 'private']
+
 /**
  * Checks an update by the rules of generation 1.0, and gives it an id where it has none.
- * @throws HubError `topic_*`, `topics_too_many`, `id_invalid`, `type_invalid`, `data_invalid`, `retry_invalid`
+ * @throws HubError `body_malformed`, `topic_*`, `topics_too_many`, `id_invalid`, `type_invalid`, `data_invalid`, `retry_invalid`
  */
 export function readUpdate(given: NewUpdate): Update {
-  const { topics, data = '', id = '', type = '', retry = 0 } = given
+  requireKeys(given, updateKeys, 'An update')
+  const { topics, data = '', id = '', type = '', retry = 0, private: isPrivate = false } = given
   const list = typeof topics === 'string' ? [topics] : [...(topics ?? [])]
   if (!list.every(topic => typeof topic === 'string')) throw new HubError('topic_invalid', 'A topic is not a string.')
   if (typeof data !== 'string') {
@@ -31,13 +35,17 @@ export function readUpdate(given: NewUpdate): Update {
   }
   if (typeof id !== 'string') throw new HubError('id_invalid', '"id" is not a string.')
   if (typeof type !== 'string') throw new HubError('type_invalid', '"type" is not a string.')
+  // In a form it says "on": what is meant to be private is not to become public by that.
+  if (typeof isPrivate !== 'boolean') {
+    throw new HubError('body_malformed', '"private" is not a boolean: give true or false.')
+  }
   const fields = {
     topics: list,
     data,
     id,
     type,
     retry: String(retry),
-    private: given.private === true,
+    private: isPrivate,
     notUtf8: new Set(data.isWellFormed() ? [] : ['data']),
   }
   checkAddress(fields, '1.0')

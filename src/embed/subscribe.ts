@@ -3,6 +3,7 @@ import type { Hub } from '../hub/hub.ts'
 import type { Grant } from '../protocol/grant.ts'
 import type { CompileMatcher, Matcher } from '../protocol/matcher.ts'
 import { type Bounds, Feed, type Updates } from './feed.ts'
+import { requireKeys } from './keys.ts'
 
 /** What an application subscribes to; `topics`, `matchers`, or both. */
 export interface SubscribeOptions {
@@ -24,14 +25,18 @@ export interface TopicMatcher {
   readonly match_type?: 'exact' | 'urlpattern' | undefined
 }
 
+const optionKeys: readonly (keyof SubscribeOptions)[] = ['topics', 'matchers', 'lastEventId', 'private', 'signal']
+const matcherKeys: readonly (keyof TopicMatcher)[] = ['match', 'match_type']
+
 /**
  * Subscribes without a token, and without being announced. From when this resolves on, nothing is missed.
- * @throws HubError `matcher_*`, `shutting_down`, `transport_unavailable`
+ * @throws HubError `body_malformed`, `matcher_*`, `shutting_down`, `transport_unavailable`
  */
 export async function subscribe(
   options: SubscribeOptions,
   { hub, compile, bounds }: { readonly hub: Hub; readonly compile: CompileMatcher; readonly bounds: Bounds },
 ): Promise<Updates> {
+  requireKeys(options, optionKeys, 'A subscription')
   const { lastEventId, signal } = options
   signal?.throwIfAborted()
   const matchers = readMatchers(options, compile)
@@ -45,6 +50,7 @@ export async function subscribe(
 }
 
 function readMatchers({ topics = [], matchers = [] }: SubscribeOptions, compile: CompileMatcher): Matcher[] {
+  for (const matcher of matchers) requireKeys(matcher, matcherKeys, 'A matcher')
   const selectors = typeof topics === 'string' ? [topics] : topics
   const patterns = [...selectors, ...matchers.map(({ match }) => match)]
   if (patterns.length === 0) {

@@ -27,15 +27,11 @@ describe('docs/moving.md', () => {
   const base = { MERCURE_PUBLISHER_JWT_KEY: testKey, MERCURE_SUBSCRIBER_JWT_KEY: testKey }
 
   for (const { left, right } of rowsUnder('Directives')) {
-    const [example = ''] = words(left)
-    const name = example.split(' ', 1)[0]!
+    // A block has lines of its own.
+    const example = words(left).join('\n')
+    const name = example.split(/\s/, 1)[0]!
     test(`the directive ${name} sets ${right}`, async () => {
-      // A block has lines of its own.
-      const lines = example
-        .replaceAll(' { ', ' {\n')
-        .replaceAll(' }', '\n}')
-        .replaceAll('; ', '\n')
-        .replaceAll('KEY', testKey)
+      const lines = example.replaceAll('KEY', testKey)
       const { sources, warnings } = await load({ env: { ...base, MERCURE_EXTRA_DIRECTIVES: lines } })
       const set = Object.keys(sources).filter(key => sources[key]!.includes('MERCURE_EXTRA_DIRECTIVES'))
       if (!right.startsWith('–')) assert.deepEqual(set.toSorted(), keysOf(right).toSorted())

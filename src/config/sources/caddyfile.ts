@@ -22,6 +22,9 @@ export function parseCaddyfile(text: string): readonly Directive[] {
       continue
     }
     const opens = words.at(-1) === '{'
+    if (words.slice(0, -1).includes('{') || (words.length > 1 && words.includes('}'))) {
+      throw invalid(`line ${line}: a block goes over several lines: "{" ends its line, "}" has one of its own.`)
+    }
     const [name = '', ...args] = opens ? words.slice(0, -1) : words
     if (name === '') throw invalid(`line ${line}: a block needs a name before "{".`)
     const block: Directive[] | null = opens ? [] : null

@@ -156,7 +156,8 @@ function readIssuer(directive: Directive): object {
   return issuer
 }
 
-function readRole({ block }: Directive): object {
+function readRole({ name, args, block }: Directive): object {
+  if (args.length > 0) throw invalid(`nothing can follow "${name}" but "{" and a block, with "jwt KEY ALGORITHM".`)
   const role: Record<string, unknown> = {}
   for (const part of block ?? []) {
     if (part.name === 'jwt') Object.assign(role, readKey(part))
@@ -180,12 +181,20 @@ const prefixed = (prefix: string, values: Readonly<Record<string, string>>) =>
 
 /** `transport bolt { … }` as a URL. */
 function readTransport({ args, block }: Directive, cwd: string): string {
-  const [name = ''] = args
-  if (name === 'local') return 'local://local'
-  if (name !== 'bolt')
+  const [name = '', ...rest] = args
+  if (name !== 'bolt' && name !== 'local')
     throw invalid(
       'only bolt and local can be written as a block; set MERCURE_TRANSPORT_URL, like redis://host:6379/stream.',
     )
+  if (rest.length > 0) {
+    throw invalid(
+      `nothing can follow "${name}" but "{" and a block, with lines such as "path updates.db", "size 1000".`,
+    )
+  }
+  if (name === 'local') {
+    if (block !== null && block.length > 0) throw invalid('local has no options here; set MERCURE_TRANSPORT_URL.')
+    return 'local://local'
+  }
   const options = new Map((block ?? []).map(option => [option.name, oneValue(option, `${option.name} `)]))
   const path = options.get('path') ?? 'mercure.db'
   options.delete('path')

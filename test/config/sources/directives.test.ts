@@ -114,6 +114,11 @@ describe('a directive', () => {
     ['publisher_jwt hid den key', 1, /^publisher_jwt: takes a key, in quotes if it has spaces/],
     ['protocol_version_compatibility 9', 1, /^protocol_version_compatibility: takes 7 or 8\.$/],
     ['transport redis', 1, /^transport: only bolt and local can be written as a block; set MERCURE_TRANSPORT_URL/],
+    ['transport bolt data.db', 1, /^transport: nothing can follow "bolt" but "\{" and a block/],
+    ['transport local {\n size 5\n}', 1, /^transport: local has no options here/],
+    ['transport bolt { path a; size 5 }', 1, /^line 1: a block goes over several lines/],
+    ['issuer https://a.example {\n publisher { jwt a HS256 }\n}', 1, /^line 2: a block goes over several lines/],
+    ['issuer https://a.example {\n publisher foo {\n }\n}', 1, /^issuer: nothing can follow "publisher" but/],
     ['transport bolt {\n path a b\n}', 1, /^transport: path takes one value, not 2\.$/],
     ['issuer', 1, /^issuer: takes one value, not 0\.$/],
     [
