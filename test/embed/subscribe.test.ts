@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { type EmbeddedHub, HubError, type SubscribeOptions } from '../../src/embed.ts'
+import { type EmbeddedHub, HubError, type SubscribeOptions, type TopicMatcher } from '../../src/embed.ts'
 import { LogDirectory } from '../support/bolt.ts'
 import { embedHub } from '../support/embedding.ts'
 import { subscriberToken } from '../support/token.ts'
@@ -115,7 +115,7 @@ test('topics are selected in the ways of both generations', async t => {
 for (const { options, code } of [
   { options: {}, code: 'matcher_missing' },
   { options: { topics: '*', lastEventID: 'earliest' } as SubscribeOptions, code: 'body_malformed' },
-  { options: { matchers: [{ match: '/:id', type: 'urlpattern' }] } as SubscribeOptions, code: 'body_malformed' },
+  { options: { matchers: [{ match: '/:id', type: 'urlpattern' } as TopicMatcher] }, code: 'body_malformed' },
   { options: undefined as unknown as SubscribeOptions, code: 'body_malformed' },
   { options: { topics: [1] as unknown as string[] }, code: 'matcher_invalid' },
   { options: { matchers: [{ match: '{', match_type: 'regexp' as 'exact' }] }, code: 'matcher_unknown' },
