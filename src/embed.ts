@@ -57,14 +57,14 @@ export interface EmbeddedHub {
   fetch(request: Request): Promise<Response>
   /**
    * Stores an update, without a token; resolves with its id when every subscriber of every node will get it.
-   * @throws HubError `transport_unavailable`, `shutting_down`; `topic_*`, `topics_too_many`, `id_invalid`, `type_invalid`, `data_invalid`,
+   * @throws HubError `transport_unavailable`, `shutting_down`; `body_malformed`, `topic_*`, `topics_too_many`, `id_invalid`, `type_invalid`, `data_invalid`,
    * `retry_invalid` for an update that a publisher with a token could not publish either
    */
   publish(update: NewUpdate): Promise<string>
   /**
    * Subscribes without a token; the application is in no list of subscriptions. Nothing that is published after this has resolved is missed.
    * Up to `max_queue_bytes` wait for the reader.
-   * @throws HubError `matcher_*`, `shutting_down`, `transport_unavailable`
+   * @throws HubError `body_malformed`, `matcher_*`, `shutting_down`, `transport_unavailable`
    */
   subscribe(options: SubscribeOptions): Promise<Updates>
   /** Resolves where updates can be stored and subscribed to now. @throws HubError `transport_unavailable`, `shutting_down` */

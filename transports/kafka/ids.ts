@@ -25,6 +25,7 @@ const longestWayMs = 60_000
 const maxUndecided = 100_000
 /** What is read at most to find an id by its time, in pages. */
 const pagesPerSearch = 64
+const retryMs = 1000
 
 /**
  * Where ids are in the log. Those of the newest updates are known by a table, which is filled from the log when the hub starts; the ids that hubs assign tell the
@@ -150,7 +151,7 @@ export class Ids {
       } catch (error) {
         if (this.#closed) return
         log.warn({ reason: Failure.of(error).message }, 'The ids of older updates are not read yet: trying again.')
-        await new Promise(resolve => setTimeout(resolve, 1000).unref())
+        await new Promise(resolve => setTimeout(resolve, retryMs).unref())
       }
     }
   }

@@ -13,13 +13,14 @@ const answerMs = 15_000
  * comes next: who goes on from where it was would pass over that. What has the number and the id of one that is lost counts as that one.
  */
 export class Trail {
+  readonly #seed = Math.floor(Math.random() * 2 ** 32)
   #numbers: number[] = []
   #marks: number[] = []
   #newestMs = 0
 
   add({ number, update, timeMs }: NumberedUpdate): void {
     this.#numbers.push(number)
-    this.#marks.push(markOf(toText(update.id), 0))
+    this.#marks.push(markOf(toText(update.id), this.#seed))
     this.#newestMs = Math.max(this.#newestMs, timeMs)
     if (this.#numbers.length < 2 * length) return
     this.#numbers = this.#numbers.slice(-length)
@@ -29,7 +30,7 @@ export class Trail {
   /** Whether the update with this number was one with this id; `undefined`: not known. The id is as its column has it. */
   has(number: number, id: string): boolean | undefined {
     const at = this.#indexOf(number)
-    return this.#numbers[at] === number ? this.#marks[at] === markOf(id, 0) : undefined
+    return this.#numbers[at] === number ? this.#marks[at] === markOf(id, this.#seed) : undefined
   }
 
   /**

@@ -111,8 +111,8 @@ export class Tail {
 
   /** As often as it takes. @throws HubError `configuration_invalid`; `transport_unavailable` when closed */
   async #readNewest(bounds: NewestBounds): Promise<{ end: Position; newest: Newest }> {
-    const { extent, pages, findEnd } = this.#options
-    for (;;) {
+    const { extent, pages, findEnd, log } = this.#options
+    for (let isTold = false; ; isTold = true) {
       const end = await findEnd()
       try {
         await extent.refresh().catch(() => {})
@@ -120,6 +120,8 @@ export class Tail {
         return { end, newest: await readNewest(pages, extent, end, bounds) }
       } catch (error) {
         if (this.#closed) throw error
+        if (!isTold)
+          log.warn({ reason: Failure.of(error).message }, 'The newest updates are not read yet: trying again.')
         await pause(retryMs)
       }
     }
