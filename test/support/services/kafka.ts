@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Admin } from '@platformatic/kafka'
 import type { Certificate } from '../certificate.ts'
+import { announced } from './announcement.ts'
 import { freePort } from './free-port.ts'
 import { fetchJars, lacksJava } from './jars.ts'
 import { missing } from './missing.ts'
@@ -111,17 +112,7 @@ export class KafkaServer implements AsyncDisposable {
     })
     tether(child)
     this.#child = child
-    const output = new EventEmitter()
-    let text = ''
-    child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
-      text = (text + chunk).slice(-10_000)
-      output.emit('change')
-    })
-    child.once('exit', () => output.emit('change'))
-    while (!/Kafka Server started/.test(text)) {
-      if (child.exitCode !== null) throw new Error(`Kafka has ended: ${text}`)
-      await once(output, 'change')
-    }
+    await announced(child, /Kafka Server started/, 'Kafka')
   }
 
   async #isFormatted(): Promise<boolean> {

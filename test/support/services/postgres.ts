@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { chown, glob, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Client } from 'pg'
+import { announced } from './announcement.ts'
 import { missing } from './missing.ts'
 import { freePort } from './redis.ts'
 import { tether } from './tether.ts'
@@ -172,17 +173,7 @@ export class PostgresServer implements AsyncDisposable {
     })
     tether(child)
     this.#child = child
-    const output = new EventEmitter()
-    let text = ''
-    child.stderr!.setEncoding('utf8').on('data', (chunk: string) => {
-      text = (text + chunk).slice(-10_000)
-      output.emit('change')
-    })
-    child.once('exit', () => output.emit('change'))
-    while (!/ready to accept (read.only )?connections/.test(text)) {
-      if (child.exitCode !== null) throw new Error(`PostgreSQL has ended: ${text}`)
-      await once(output, 'change')
-    }
+    await announced(child, /ready to accept (read.only )?connections/, 'PostgreSQL')
   }
 
   /** Stops, and copies its data; what is given puts that copy in the place of the data that it has then. Both run it again. */

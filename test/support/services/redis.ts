@@ -1,10 +1,11 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { EventEmitter, once } from 'node:events'
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
+import { announced } from './announcement.ts'
 import { freePort } from './free-port.ts'
 import { missing } from './missing.ts'
 import { tether } from './tether.ts'
@@ -106,17 +107,7 @@ export class RedisServer implements AsyncDisposable {
     const child = spawn(redisProgram!, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     tether(child)
     this.#child = child
-    const output = new EventEmitter()
-    let text = ''
-    child.stdout!.setEncoding('utf8').on('data', (chunk: string) => {
-      text = (text + chunk).slice(-10_000)
-      output.emit('change')
-    })
-    child.once('exit', () => output.emit('change'))
-    while (!/ready to accept connections|sentinel id is/i.test(text)) {
-      if (child.exitCode !== null) throw new Error(`Redis has ended: ${text}`)
-      await once(output, 'change')
-    }
+    await announced(child, /ready to accept connections|sentinel id is/i, 'Redis')
   }
 
   /** For a look, or a hand, behind the hub's back. */
