@@ -58,14 +58,19 @@ describe('docs/moving.md', () => {
     MERCURE_TRUSTED_ISSUERS: 'https://issuer.example',
     MERCURE_TRANSPORT_URL: 'local://local',
     MERCURE_LICENSE: 'x',
+    MERCURE_PUBLISHER_JWT_KEY_FILE: 'secret',
+    MERCURE_SUBSCRIBER_JWT_KEY_FILE: 'secret',
+    MERCURE_TRANSPORT_URL_FILE: 'url',
   }
+  const files = { secret: testKey, url: 'local://local' }
   for (const { left, right } of rowsUnder('Variables of the image')) {
     const [variable = '', value] = words(left)[0]!.split('=')
     if (variable === 'MERCURE_EXTRA_DIRECTIVES') continue
     test(`the variable ${variable} sets ${right}`, async () => {
-      const { sources } = await load({
-        env: { ...base, ...(variable in base ? {} : { [variable]: value ?? values[variable]! }) },
-      })
+      // A file is in the place of the value.
+      const replaced = { [variable.replace(/_FILE$/, '')]: '' }
+      const example = { [variable]: value ?? values[variable] ?? testKey }
+      const { sources } = await load({ env: { ...base, ...replaced, ...example }, files })
       for (const key of keysOf(right)) assert.ok(sources[key]?.includes(variable), `${key}: ${sources[key]}`)
     })
   }

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { HubError } from '../../errors.ts'
 import { invalid } from '../invalid.ts'
 import { didYouMean } from '../nearest.ts'
-import { type Directive, expandPlaceholders, parseCaddyfile } from './caddyfile.ts'
+import { CaddyfileError, type Directive, expandPlaceholders, parseCaddyfile } from './caddyfile.ts'
 
 /** What the `mercure` block of a Caddyfile says, under the keys of this hub; the values are checked with all others. */
 export interface Directives {
@@ -23,7 +23,10 @@ export interface DirectiveContext {
   readonly cwd: string
 }
 
-/** Reads the lines of `MERCURE_EXTRA_DIRECTIVES`: the directives of the reference hub's Caddy module, of either generation. */
+/**
+ * Reads the lines of `MERCURE_EXTRA_DIRECTIVES`: the directives of the reference hub's Caddy module, of either generation; a whole `mercure`
+ * block says what is in it.
+ */
 export function readDirectives(text: string, context: DirectiveContext): Directives {
   const settings = new Map<string, { value: unknown; line: number }>()
   const problems: { line: number; message: string }[] = []
@@ -33,12 +36,12 @@ export function readDirectives(text: string, context: DirectiveContext): Directi
       action()
     } catch (error) {
       if (!(error instanceof HubError)) throw error
-      problems.push({ line, message: `${prefix}${error.message}` })
+      problems.push({ line: error instanceof CaddyfileError ? error.line : line, message: `${prefix}${error.message}` })
     }
   }
   let directives: readonly Directive[] = []
   attempt(1, '', () => {
-    directives = expandPlaceholders(parseCaddyfile(text), context.env)
+    directives = unwrap(expandPlaceholders(parseCaddyfile(text), context.env))
   })
   // `playground` gives what nothing else says, wherever it stands.
   for (const directive of directives.toSorted(
@@ -46,11 +49,9 @@ export function readDirectives(text: string, context: DirectiveContext): Directi
   )) {
     const { name, line } = directive
     const rule = Object.hasOwn(rules, name) ? rules[name] : undefined
-    if (rule === undefined) {
-      const shown = isName(name)
-        ? `there is no directive "${name}".${didYouMean(name, Object.keys(rules))}`
-        : 'this is no directive.'
-      problems.push({ line, message: shown })
+    const several = isJoined(directive)
+    if (rule === undefined || several) {
+      problems.push({ line, message: several ? oneToALine : unknownName(name) })
       continue
     }
     attempt(line, `${name}: `, () => {
@@ -74,13 +75,40 @@ export function readDirectives(text: string, context: DirectiveContext): Directi
   }
 }
 
+/** The directives of a `mercure` block in the place of the block. */
+const unwrap = (directives: readonly Directive[]): readonly Directive[] =>
+  directives.flatMap(directive => {
+    const { name, args, block, line } = directive
+    if (name !== 'mercure') return directive
+    if (args.length > 0) throw new CaddyfileError(line, 'mercure: takes nothing but a block of directives.')
+    // The block of the reference's own Caddyfile ends with what is being read here.
+    return (block ?? []).filter(({ name }) => name !== '{$MERCURE_EXTRA_DIRECTIVES}')
+  })
+
+const oneToALine = 'directives stand on lines of their own, without ";", "," or "\\" between them.'
+
+/** What looks like several directives on a line: one behind a mark, or behind the two characters `\n`. */
+function isJoined({ name, args }: Directive): boolean {
+  const [first = '', ...rest] = name.split(/[;,\\]/)
+  if (rest.length > 0) return isDirective(first)
+  return args.some(
+    (arg, at) =>
+      (/[;,\\]$/.test(args[at - 1] ?? '') && isDirective(arg)) || arg.split('\\n').slice(1).some(isDirective),
+  )
+}
+
+const unknownName = (name: string): string =>
+  isName(name) ? `there is no directive "${name}".${didYouMean(name, Object.keys(rules))}` : 'this is no directive.'
+
+const isDirective = (word: string): boolean => Object.hasOwn(rules, word)
+
 /** What a directive sets, or a warning to follow its name. `issuers` adds to the list. */
 type Rule = (directive: Directive, context: DirectiveContext) => Readonly<Record<string, unknown>> | string
 
 const turnsOn =
   (key: string): Rule =>
-  ({ args }) => {
-    if (args.length > 0) throw invalid('takes no value: it is on when it is there.')
+  directive => {
+    requireNoValue(directive)
     return { [key]: true }
   }
 const sets =
@@ -88,9 +116,10 @@ const sets =
   directive => ({ [key]: oneValue(directive) })
 const lists =
   (key: string): Rule =>
-  ({ args }) => {
-    if (args.length === 0) throw invalid('takes one value or more.')
-    return { [key]: args }
+  directive => {
+    if (directive.args.length === 0) throw invalid('takes one value or more.')
+    for (const arg of directive.args) requireValue(arg, directive)
+    return { [key]: directive.args }
   }
 const says =
   (warning: string): Rule =>
@@ -112,9 +141,12 @@ const rules: Readonly<Record<string, Rule>> = {
   anonymous: turnsOn('allow_anonymous'),
   subscriptions: turnsOn('subscriptions'),
   demo: turnsOn('demo'),
-  playground: () => playground,
-  ui: turnsOn('demo'),
-  debugger: turnsOn('demo'),
+  playground: directive => {
+    requireNoValue(directive)
+    return playground
+  },
+  ui: turnsOn('debugger'),
+  debugger: turnsOn('debugger'),
   heartbeat: sets('heartbeat_interval'),
   write_timeout: sets('write_timeout'),
   dispatch_timeout: sets('dispatch_timeout'),
@@ -161,17 +193,20 @@ function readRole({ name, args, block }: Directive): object {
   const role: Record<string, unknown> = {}
   for (const part of block ?? []) {
     if (part.name === 'jwt') Object.assign(role, readKey(part))
-    else if (part.name === 'jwks_uri')
-      Object.assign(role, { jwks_uri: part.args[0] ?? '', algorithms: part.args.slice(1) })
-    else throw notIn(part, ['jwt', 'jwks_uri'])
+    else if (part.name === 'jwks_uri') {
+      const [url = '', ...algorithms] = part.args
+      requireValue(url, part)
+      Object.assign(role, { jwks_uri: url, algorithms })
+    } else throw notIn(part, ['jwt', 'jwks_uri'])
   }
   return role
 }
 
 /** `<key> [algorithm]`; the key may be `{file./path}`. */
-function readKey({ args }: Directive): Readonly<Record<string, string>> {
-  const [key, algorithm, ...rest] = args
+function readKey(directive: Directive): Readonly<Record<string, string>> {
+  const [key, algorithm, ...rest] = directive.args
   if (key === undefined || rest.length > 0) throw invalid('takes a key, in quotes if it has spaces, and an algorithm.')
+  requireValue(key, directive)
   const file = /^\{file\.(.+)\}$/.exec(key)?.[1]
   return { ...(file === undefined ? { key } : { key_file: file }), ...(algorithm !== undefined && { algorithm }) }
 }
@@ -203,14 +238,31 @@ function readTransport({ args, block }: Directive, cwd: string): string {
   return `bolt://${path.includes('/') ? encodeURI(resolve(cwd, path)) : path}${query === '' ? '' : `?${query}`}`
 }
 
-function oneValue({ args }: Directive, subject = ''): string {
-  if (args.length === 1) return args[0]!
-  throw invalid(`${subject}takes one value, not ${args.length}.`)
+function requireNoValue({ args: [first] }: Directive): void {
+  if (first !== undefined) throw invalid(isDirective(first) ? oneToALine : 'takes no value: it is on when it is there.')
+}
+
+function oneValue(directive: Directive, subject = ''): string {
+  const { args } = directive
+  if (args.slice(1).some(isDirective)) throw invalid(oneToALine)
+  if (args.length !== 1) throw invalid(`${subject}takes one value, not ${args.length}.`)
+  requireValue(args[0]!, directive)
+  return args[0]!
+}
+
+function requireValue(arg: string, { line, unset }: Directive): void {
+  if (arg !== '' || unset.length === 0) return
+  const names = unset.length === 1 ? `variable ${unset[0]} is` : `variables ${unset.join(', ')} are`
+  throw new CaddyfileError(
+    line,
+    `the ${names} not set: set what is needed, or write {$${unset[0]}:VALUE} for a default.`,
+  )
 }
 
 const notIn = ({ line, name }: Directive, known: readonly string[]): HubError =>
-  invalid(
-    `line ${line}: ${isName(name) ? `there is no "${name}" in this block` : 'this does not belong in this block'}; there are ${known.join(', ')}.${didYouMean(name, known)}`,
+  new CaddyfileError(
+    line,
+    `${isName(name) ? `there is no "${name}" in this block` : 'this does not belong in this block'}; there are ${known.join(', ')}.${didYouMean(name, known)}`,
   )
 
 /** What is no name may be a part of a key that lacks its quotes. */

@@ -14,13 +14,16 @@ export interface Image {
   readonly warnings: readonly string[]
 }
 
-/** Variables that hold one key's value. */
+/** Variables that hold one key's value; those of files are this hub's own. */
 const ofOneKey: Readonly<Record<string, string>> = {
   MERCURE_PUBLISHER_JWT_KEY: 'publisher_jwt_key',
+  MERCURE_PUBLISHER_JWT_KEY_FILE: 'publisher_jwt_key_file',
   MERCURE_PUBLISHER_JWT_ALG: 'publisher_jwt_algorithm',
   MERCURE_SUBSCRIBER_JWT_KEY: 'subscriber_jwt_key',
+  MERCURE_SUBSCRIBER_JWT_KEY_FILE: 'subscriber_jwt_key_file',
   MERCURE_SUBSCRIBER_JWT_ALG: 'subscriber_jwt_algorithm',
   MERCURE_TRANSPORT_URL: 'transport_url',
+  MERCURE_TRANSPORT_URL_FILE: 'transport_url_file',
   MERCURE_LICENSE: 'license',
 }
 const known = [...Object.keys(ofOneKey), 'MERCURE_TRUSTED_ISSUERS', 'MERCURE_EXTRA_DIRECTIVES']
@@ -79,7 +82,7 @@ export const serverName = 'environment variable SERVER_NAME'
 const siteDirectives = 'environment variable CADDY_SERVER_EXTRA_DIRECTIVES'
 export const asksForTls = (env: Environment): boolean => {
   const [, scheme, port] = siteAddress.exec(env.SERVER_NAME ?? '') ?? []
-  return scheme === 'https' || (scheme === undefined && (port === undefined || port === '443'))
+  return scheme === 'https' || (scheme === undefined && (port === undefined || port === '443' || port === 'https'))
 }
 
 /** A Caddy site address: `:80`, `localhost`, `http://hub.example:8080`. The first of several counts; the name is served whatever it is. */
@@ -88,13 +91,14 @@ function portOf(sites: string): string {
   if (port !== undefined) return `:${port}`
   return scheme === 'http' ? ':80' : '' // the default: it depends on whether there is a certificate
 }
-const siteAddress = /^\s*(?:(https?):\/\/)?(?:\[[^\]\s]*\]|[^\s,:/]*)(?::(\d+))?/
+const siteAddress = /^\s*(?:(https?):\/\/)?(?:\[[^\]\s]*\]|[^\s,:/]*)(?::(\d+|https?\b))?/
 
 const keysOfTokens = Object.values(ofOneKey).filter(key => key.includes('_jwt_'))
 
 function readRole(env: Environment, role: 'PUBLISHER' | 'SUBSCRIBER'): object {
-  const key = env[`MERCURE_${role}_JWT_KEY`]
-  return key ? { [role.toLowerCase()]: { key, algorithm: env[`MERCURE_${role}_JWT_ALG`] ?? '' } } : {}
+  const { [`MERCURE_${role}_JWT_KEY`]: key = '', [`MERCURE_${role}_JWT_KEY_FILE`]: file = '' } = env
+  if (key === '' && file === '') return {}
+  return { [role.toLowerCase()]: { key, key_file: file, algorithm: env[`MERCURE_${role}_JWT_ALG`] ?? '' } }
 }
 
 function toLayer(settings: ReadonlyMap<string, { value: unknown; where: string }>): Layer {

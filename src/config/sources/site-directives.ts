@@ -1,5 +1,4 @@
-import { HubError } from '../../errors.ts'
-import { expandPlaceholders, parseCaddyfile } from './caddyfile.ts'
+import { CaddyfileError, expandPlaceholders, parseCaddyfile } from './caddyfile.ts'
 
 export interface SiteDirectives {
   readonly settings: ReadonlyMap<string, string>
@@ -25,8 +24,8 @@ export function readSiteDirectives(text: string, env: Readonly<Record<string, st
       } else warn(line, /^[a-z_]{1,40}$/.test(name) ? name : 'this')
     }
   } catch (error) {
-    if (!(error instanceof HubError)) throw error
-    warnings.push(`CADDY_SERVER_EXTRA_DIRECTIVES has no effect: ${error.message}`)
+    if (!(error instanceof CaddyfileError)) throw error
+    warnings.push(`CADDY_SERVER_EXTRA_DIRECTIVES has no effect: line ${error.line}: ${error.message}`)
   }
   return { settings, warnings }
 }

@@ -14,6 +14,7 @@ describe('a Caddyfile', () => {
     ['a "b c" `d "e"` f#g', [['a', 'b c', 'd "e"', 'f#g']]],
     ['a "say \\"hi\\" \\\\ \\n"', [['a', 'say "hi" \\ \\n']]],
     ['a "two\nlines"', [['a', 'two\nlines']]],
+    ['a b\\\n c \\\r\nd\\e\nf\\', [['a', 'b', 'c', 'd\\e'], ['f\\']]],
     [
       'a b {\r\n  c d\r\n  e {\r\n f\r\n }\r\n}\r\ng',
       [
@@ -34,20 +35,20 @@ describe('a Caddyfile', () => {
   }
 
   test('knows the line of every directive', () => {
-    const [first, second] = parseCaddyfile('\na "x\ny" {\n  b\n}\nc')
-    assert.deepEqual([first?.line, first?.block?.[0]?.line, second?.line], [2, 4, 6])
+    const [first, second] = parseCaddyfile('\na "x\ny" \\\n{\n  b\n}\nc')
+    assert.deepEqual([first?.line, first?.block?.[0]?.line, second?.line], [2, 5, 7])
   })
 
-  const bad: readonly [text: string, sentence: string][] = [
-    ['a {\nb', 'line 1: the block is not closed by a line with "}".'],
-    ['a\n}', 'line 2: "}" closes nothing.'],
-    ['a\n{\n}', 'line 2: a block needs a name before "{".'],
-    ['a\nb "hidden', 'line 2: a quote is not closed.'],
-    ['a `hidden', 'line 1: a quote is not closed.'],
+  const bad: readonly [text: string, line: number, message: string][] = [
+    ['a {\nb', 1, 'the block is not closed by a line with "}".'],
+    ['a\n}', 2, '"}" closes nothing.'],
+    ['a\n{\n}', 2, 'a block needs a name before "{".'],
+    ['a\nb "hidden', 2, 'a quote is not closed.'],
+    ['a `hidden', 1, 'a quote is not closed.'],
   ]
-  for (const [text, message] of bad) {
+  for (const [text, line, message] of bad) {
     test(`${JSON.stringify(text)} is refused`, () => {
-      assert.throws(() => parseCaddyfile(text), { code: 'configuration_invalid', message })
+      assert.throws(() => parseCaddyfile(text), { code: 'configuration_invalid', line, message })
     })
   }
 
@@ -59,5 +60,6 @@ describe('a Caddyfile', () => {
     assert.deepEqual(shape(expanded), [
       ['a', 'value', 'value', 'fallback', 'xvaluey', '', '{file./x}', [['b', 'value']]],
     ])
+    assert.deepEqual([expanded[0]?.unset, expanded[0]?.block?.[0]?.unset], [['NONE'], []])
   })
 })

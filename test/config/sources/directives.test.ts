@@ -12,8 +12,8 @@ describe('a directive', () => {
     ['anonymous', { allow_anonymous: true }],
     ['subscriptions', { subscriptions: true }],
     ['demo', { demo: true }],
-    ['ui', { demo: true }],
-    ['debugger', { demo: true }],
+    ['ui', { debugger: true }],
+    ['debugger', { debugger: true }],
     ['heartbeat 15s', { heartbeat_interval: '15s' }],
     ['write_timeout 10m', { write_timeout: '10m' }],
     ['dispatch_timeout 0', { dispatch_timeout: '0' }],
@@ -38,6 +38,18 @@ describe('a directive', () => {
       { transport_url: 'bolt:///srv/data/x.db?size=1000&cleanup_frequency=0.5' },
     ],
     ['publisher_jwt {env.SECRET}', { publisher_jwt_key: 'from-env' }],
+    ['publisher_jwt {env.SECRET} {env.NONE}', { publisher_jwt_key: 'from-env', publisher_jwt_algorithm: '' }],
+    ['publisher_jwt "a; demo" HS256', { publisher_jwt_key: 'a; demo', publisher_jwt_algorithm: 'HS256' }],
+    ['write_timeout {$NONE:10m}', { write_timeout: '10m' }],
+    [
+      'cors_origins https://a.example \\\n https://b.example',
+      { cors_allowed_origins: ['https://a.example', 'https://b.example'] },
+    ],
+    ['mercure', {}],
+    [
+      'heartbeat 15s\nmercure {\n anonymous\n transport bolt {\n  path a.db\n }\n {$MERCURE_EXTRA_DIRECTIVES}\n}',
+      { heartbeat_interval: '15s', allow_anonymous: true, transport_url: 'bolt://a.db' },
+    ],
     ['subscriber_jwt key RS256', { subscriber_jwt_key: 'key', subscriber_jwt_algorithm: 'RS256' }],
     [
       'publisher_jwt {file./run/secrets/key} ES256',
@@ -116,22 +128,50 @@ describe('a directive', () => {
     ['transport redis', 1, /^transport: only bolt and local can be written as a block; set MERCURE_TRANSPORT_URL/],
     ['transport bolt data.db', 1, /^transport: nothing can follow "bolt" but "\{" and a block/],
     ['transport local {\n size 5\n}', 1, /^transport: local has no options here/],
-    ['transport bolt { path a; size 5 }', 1, /^line 1: a block goes over several lines/],
-    ['issuer https://a.example {\n publisher { jwt a HS256 }\n}', 1, /^line 2: a block goes over several lines/],
+    ['transport bolt { path a; size 5 }', 1, /^a block goes over several lines/],
+    ['issuer https://a.example {\n publisher { jwt a HS256 }\n}', 2, /^a block goes over several lines/],
     ['issuer https://a.example {\n publisher foo {\n }\n}', 1, /^issuer: nothing can follow "publisher" but/],
     ['transport bolt {\n path a b\n}', 1, /^transport: path takes one value, not 2\.$/],
     ['issuer', 1, /^issuer: takes one value, not 0\.$/],
     [
       'issuer a {\n pubisher {\n }\n}',
-      1,
-      /^issuer: line 2: there is no "pubisher" in this block; .* Did you mean "publisher"\?$/,
+      2,
+      /^issuer: there is no "pubisher" in this block; .* Did you mean "publisher"\?$/,
     ],
     [
       'issuer a {\n publisher {\n  jwk x\n }\n}',
-      1,
-      /^issuer: line 3: there is no "jwk" in this block; there are jwt, jwks_uri\. Did you mean "jwt"\?$/,
+      3,
+      /^issuer: there is no "jwk" in this block; there are jwt, jwks_uri\. Did you mean "jwt"\?$/,
     ],
-    ['a "hidden', 1, /^line 1: a quote is not closed\.$/],
+    ['anonymous\na "hidden', 2, /^a quote is not closed\.$/],
+    [
+      'heartbeat 15s\nwrite_timeout {$NONE}',
+      2,
+      /^write_timeout: the variable NONE is not set: set .* \{\$NONE:VALUE\} for a default\.$/,
+    ],
+    [
+      'cors_origins https://a.example {env.NONE}',
+      1,
+      /^cors_origins: the variable NONE is not set: set .* \{\$NONE:VALUE\} for a default\.$/,
+    ],
+    ['publisher_jwt {env.NONE} {env.NEITHER}', 1, /^publisher_jwt: the variables NONE, NEITHER are not set: /],
+    [
+      'issuer a {\n publisher {\n  jwt {env.NONE}\n }\n}',
+      3,
+      /^issuer: the variable NONE is not set: set .* \{\$NONE:VALUE\} for a default\.$/,
+    ],
+    [
+      'issuer a {\n publisher {\n  jwks_uri {env.NONE}\n }\n}',
+      3,
+      /^issuer: the variable NONE is not set: set .* \{\$NONE:VALUE\} for a default\.$/,
+    ],
+    [
+      'transport bolt {\n path {$NONE}\n}',
+      2,
+      /^transport: the variable NONE is not set: set .* \{\$NONE:VALUE\} for a default\.$/,
+    ],
+    ['\nmercure /hub {\n anonymous\n}', 2, /^mercure: takes nothing but a block of directives\.$/],
+    ['mercure {\n anonymos\n}', 2, /^there is no directive "anonymos"\. Did you mean "anonymous"\?$/],
   ]
   for (const [text, line, sentence] of bad) {
     test(`${JSON.stringify(text)} is refused`, () => {
@@ -140,6 +180,19 @@ describe('a directive', () => {
       assert.equal(problems[0]?.line, line)
       assert.match(problems[0]?.message ?? '', sentence)
       assert.doesNotMatch(JSON.stringify(problems), /hid|aGlk/)
+    })
+  }
+
+  const joined = [
+    ...['anonymous; subscriptions', 'anonymous ; subscriptions', 'anonymous, subscriptions', 'anonymous subscriptions'],
+    ...['anonymous\\', 'anonymous\\\nsubscriptions', 'anonymous\\nsubscriptions', 'playground demo', 'anonymous;'],
+    ...['heartbeat 15s; subscriptions', 'heartbeat 15s demo', 'cors_origins *; demo', 'publisher_jwt hidden\\ndemo'],
+  ]
+  for (const text of joined) {
+    test(`${JSON.stringify(text)} is told to take a line of its own`, () => {
+      const [problem, ...others] = read(text).problems
+      assert.deepEqual([problem?.line, others], [1, []])
+      assert.match(problem?.message ?? '', /^(\w+: )?directives stand on lines of their own, without ";", "," or "\\"/)
     })
   }
 

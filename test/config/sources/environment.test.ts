@@ -101,6 +101,41 @@ describe("the reference hub's image", () => {
     assert.deepEqual(config.issuers, expected)
   })
 
+  test('may have its secrets in files', async () => {
+    const files = { one: secret, two: other, url: 'local://local?size=9' }
+    const named = {
+      MERCURE_PUBLISHER_JWT_KEY_FILE: 'one',
+      MERCURE_SUBSCRIBER_JWT_KEY_FILE: 'two',
+      MERCURE_TRANSPORT_URL_FILE: 'url',
+    }
+    const { config, sources, warnings } = await load({ env: named, files })
+    assert.deepEqual(config.keys, { publisher, subscriber })
+    assert.equal(config.transportUrl.href, 'local://local?size=9')
+    assert.deepEqual(warnings, [])
+    assert.equal(sources.publisher_jwt_key_file, 'environment variable MERCURE_PUBLISHER_JWT_KEY_FILE')
+    const trusted = await load({ env: { ...named, MERCURE_TRUSTED_ISSUERS: 'https://a.example' }, files })
+    assert.deepEqual(trusted.config.keys, { publisher: null, subscriber: null })
+    assert.deepEqual(trusted.config.issuers, [
+      { id: 'https://a.example', authorizationServer: false, publisher, subscriber },
+    ])
+  })
+
+  test('has each secret once', async () => {
+    const twice = { ...image, MERCURE_PUBLISHER_JWT_KEY_FILE: 'one' }
+    for (const [env, problem] of [
+      [
+        twice,
+        /^publisher_jwt_key_file \(environment variable MERCURE_PUBLISHER_JWT_KEY_FILE\): publisher_jwt_key is set/,
+      ],
+      [
+        { ...twice, MERCURE_TRUSTED_ISSUERS: 'https://a.example' },
+        /^issuers\[0\]\.publisher\.key_file .*: key is set, too/,
+      ],
+    ] as const) {
+      assert.match((await problemsOf({ env, files: { one: other } })).join(), problem)
+    }
+  })
+
   test('of 1.0 that is to be compatible: its keys are those of both', async () => {
     const env = {
       ...image,
@@ -160,6 +195,13 @@ describe("the reference hub's image", () => {
     ])
   })
 
+  test('shows one place for a block that is wrong, and that of its line', async () => {
+    const env = { ...image, MERCURE_EXTRA_DIRECTIVES: 'anonymous\nmercure {\n cors_origins *' }
+    assert.deepEqual(await problemsOf({ env }), [
+      'environment variable MERCURE_EXTRA_DIRECTIVES, line 2: the block is not closed by a line with "}".',
+    ])
+  })
+
   const sites: readonly [name: string, port: number, warned: boolean][] = [
     [':80', 80, false],
     [':8080', 8080, false],
@@ -167,6 +209,9 @@ describe("the reference hub's image", () => {
     ['localhost', 80, true],
     ['hub.example, www.hub.example', 80, true],
     ['hub.example:8080', 8080, false],
+    [':http', 80, false],
+    ['hub.example:http', 80, false],
+    [':https', 443, true],
     ['http://hub.example', 80, false],
     ['http://hub.example:8080/path', 8080, false],
     ['http://[::1]:8080', 8080, false],
