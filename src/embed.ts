@@ -9,6 +9,7 @@ import { type NewUpdate, readUpdate } from './embed/publish.ts'
 import { type SubscribeOptions, subscribe } from './embed/subscribe.ts'
 import { HubError } from './errors.ts'
 import { createMount } from './http/mount.ts'
+import { timeToDrain } from './hub/drain.ts'
 import type { HubLog } from './hub-log.ts'
 import { attach, buildParts } from './parts.ts'
 import { hubPath, unknownHubUrl } from './protocol/topic.ts'
@@ -77,8 +78,8 @@ export interface EmbeddedHub {
   /** For Prometheus: of this hub, and not of its process. */
   readonly metrics: { readonly contentType: string; render(): Promise<string> }
   /**
-   * Ends all streams, waits for publishes and answers under way, at most `shutdown_timeout`, and closes the log. Requests get 503 from then on.
-   * Idempotent.
+   * Ends all streams, evenly and within `shutdown_timeout`; few, within moments. No other begins; updates are taken until the last has ended. Then
+   * everybody is refused, answers under way are waited for, and the log is closed. Subscriptions of the application itself end last. Idempotent.
    */
   close(): Promise<void>
 }
@@ -88,11 +89,9 @@ export interface EmbeddedHub {
  * requests get 503, until it has.
  * @throws HubError `configuration_invalid`, with a line for each problem; `transport_unavailable`
  */
-export async function createHub(
-  settings: HubSettings = {},
-  { transport, log = silent }: EmbedOptions = {},
-): Promise<EmbeddedHub> {
-  const { config, warnings } = await readSettings(settings)
+export async function createHub(settings: HubSettings = {}, options: EmbedOptions = {}): Promise<EmbeddedHub> {
+  const { config, warnings } = await readSettings(settings, options)
+  const { transport, log = silent } = options
   if (transport !== undefined && (settings.transport_url ?? settings.transport_url_file) !== undefined) {
     throw new HubError('configuration_invalid', 'transport_url: a transport is given, too: give one of the two.')
   }
@@ -100,6 +99,7 @@ export async function createHub(
   const { transportUrl, publishTimeoutMs, shutdownTimeoutMs } = config
   const parts = await buildParts(config, log, {
     openLog: async () => transport ?? (await openTransport(transportUrl, { log, publishTimeoutMs })),
+    logName: transport && 'a transport of the application',
     ownsProcess: false,
   })
   const { hub, app, figures, backlog, wheel, refused } = parts
@@ -116,7 +116,10 @@ export async function createHub(
   const closeAll = async (): Promise<void> => {
     // What was published just now leaves in this turn's end.
     await nextTurn()
-    const [closedHub] = await Promise.allSettled([hub.close(), closeMount(shutdownTimeoutMs)])
+    const endsAt = performance.now() + shutdownTimeoutMs
+    await hub.drain(timeToDrain(shutdownTimeoutMs))
+    const restMs = Math.max(0, endsAt - performance.now())
+    const [closedHub] = await Promise.allSettled([hub.close(), closeMount(restMs)])
     wheel.close()
     if (closedHub.status === 'rejected') throw closedHub.reason
   }

@@ -181,6 +181,16 @@ test('a log that turns out to be of no use closes the hub', async t => {
   await assert.rejects(hub.ready(), { code: 'shutting_down' })
 })
 
+test('arguments that are none are refused, in a sentence for each', async () => {
+  const options = { logger: console, transport: {} } as object
+  await assert.rejects(createHub({ jwt_key: testKey, heartbeat_interval: 'often' }, options), {
+    name: 'HubError',
+    code: 'configuration_invalid',
+    message: /^The configuration has 3 problems:\n {2}logger .*\n {2}transport .*\n {2}heartbeat_interval /,
+  })
+  await assert.rejects(createHub(null as unknown as object), { code: 'configuration_invalid' })
+})
+
 test('a log is given in one way', async () => {
   const options = { transport: new LateLog() }
   await assert.rejects(createHub({ transport_url: 'local://local', jwt_key: testKey }, options), {

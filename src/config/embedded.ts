@@ -1,9 +1,10 @@
+import type { Algorithm, AsymmetricAlgorithm } from '../protocol/algorithm.ts'
 import type { Config } from './config.ts'
-import type { Problem } from './problem.ts'
+import { checkOptions, checkSettings, misplaced } from './embed-options.ts'
+import { ConfigurationError } from './problem.ts'
 import { readConfig } from './read.ts'
 import type { Key } from './schema.ts'
 import { merge } from './sources/layer.ts'
-import type { Algorithm, AsymmetricAlgorithm } from './values/key.ts'
 import { warningsOf } from './warnings.ts'
 
 /** As in `mercure.yaml`: `15s`, `1m30s`, `500ms`; `0s`: none. */
@@ -70,6 +71,8 @@ export interface HubSettings {
   readonly shutdown_timeout?: Duration | undefined
   /** Default: 1MiB. */
   readonly max_request_body_size?: Size | undefined
+  /** The debugger page, at `/.well-known/mercure/debug/`. Default: false. */
+  readonly debugger?: boolean | undefined
   /** What may wait for one subscriber. Default: 1MiB. */
   readonly max_queue_bytes?: Size | undefined
   /** What may wait for all of them. Default: 256MiB. */
@@ -116,21 +119,28 @@ const foreignKeys: Readonly<Record<Exclude<Key, keyof HubSettings>, string>> = {
   license: 'is not needed: take it out.',
 }
 
+const whyForeign = (key: string): string | null =>
+  Object.hasOwn(foreignKeys, key) ? foreignKeys[key as keyof typeof foreignKeys] : null
+
 /**
  * Reads what an application configures.
+ * @param options the second argument of `createHub`: it is only checked, so that all that is wrong is told at once
  * @throws ConfigurationError with every problem; nothing of it shows a secret
  */
 export async function readSettings(
   settings: HubSettings,
+  options: object = {},
 ): Promise<{ readonly config: Config; readonly warnings: readonly string[] }> {
-  const given: Readonly<Record<string, unknown>> = { ...settings }
-  const isForeign = (key: string): key is keyof typeof foreignKeys => Object.hasOwn(foreignKeys, key)
-  const problems = Object.keys(given)
-    .filter(key => given[key] !== undefined)
-    .filter(isForeign)
-    .map((key): Problem => ({ key, where: null, message: foreignKeys[key] }))
-  const values = Object.fromEntries(Object.entries(given).filter(([key]) => !isForeign(key)))
-  const sources = merge([{ values, where: () => 'createHub' }])
+  const problems = [...checkSettings(settings), ...checkOptions(options)]
+  if (problems.some(({ key }) => key === null)) throw new ConfigurationError(problems)
+  const values = new Map<string, unknown>()
+  for (const [key, value] of Object.entries(settings)) {
+    if (value === undefined) continue
+    const message = whyForeign(key) ?? misplaced(key, value)
+    if (message === null) values.set(key, value)
+    else problems.push({ key, where: null, message })
+  }
+  const sources = merge([{ values: Object.fromEntries(values), where: () => 'createHub' }])
   const read = await readConfig(sources, process.cwd(), problems, { publishesItself: true })
   return { config: read.config, warnings: warningsOf(read.config, read.settings) }
 }

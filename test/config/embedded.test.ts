@@ -10,9 +10,9 @@ import { keys } from '../../src/config/schema.ts'
 const key = 'a-key-for-tests-that-is-32-bytes-long'
 
 /** The problems of settings that no hub is made of. */
-async function problemsOf(settings: object): Promise<string[]> {
+async function problemsOf(settings: unknown, options?: unknown): Promise<string[]> {
   try {
-    await readSettings(settings as HubSettings)
+    await readSettings(settings as HubSettings, options as object)
   } catch (error) {
     assert.ok(error instanceof ConfigurationError)
     return error.message
@@ -87,4 +87,54 @@ test('keys of a server are refused, and say who does that', async () => {
   assert.deepEqual(problems.map(line => line.split(':')[0]).sort(), Object.keys(foreign).sort())
   assert.ok(problems.every(line => line.endsWith('take it out.')))
   assert.ok(Object.keys(foreign).every(name => (keys as readonly string[]).includes(name)))
+})
+
+const wrong: readonly [settings: unknown, options: unknown, problem: string][] = [
+  ['bolt://x', {}, "createHub: the first argument is a string, not an object; it is like { jwt_key: '…' }."],
+  [[], {}, "createHub: the first argument is a list, not an object; it is like { jwt_key: '…' }."],
+  [null, {}, "createHub: the first argument is null, not an object; it is like { jwt_key: '…' }."],
+  [Promise.resolve({}), {}, "createHub: the first argument is a promise: await it; it is like { jwt_key: '…' }."],
+  [{ key }, 'x', 'createHub: the second argument is a string, not an object; it is like { log: console }.'],
+  [{ jwt_key: key }, null, 'createHub: the second argument is null, not an object; it is like { log: console }.'],
+  [{ jwt_key: key }, { logger: console }, 'logger (createHub): there is no such option; there are transport and log.'],
+  [
+    { jwt_key: key },
+    { transprot: {} },
+    'transprot (createHub): there is no such option; there are transport and log. Did you mean "transport"?',
+  ],
+  [
+    { jwt_key: key },
+    { subscriptions: true },
+    'subscriptions (createHub): is a setting: it belongs in the first argument.',
+  ],
+  [{ jwt_key: key, log: console }, {}, 'log: belongs in the second argument: createHub(settings, { log }).'],
+  [
+    { jwt_key: key, transport: { start() {} } },
+    {},
+    'transport: belongs in the second argument: createHub(settings, { transport }).',
+  ],
+  [
+    { jwt_key: key },
+    { transport: { start() {} } },
+    'transport (createHub): has no publish(), close(): give an opened log, as openTransport() gives it; a URL is transport_url, in the first argument.',
+  ],
+  [{ jwt_key: key }, { transport: Promise.resolve() }, 'transport (createHub): is a promise: await it.'],
+  [
+    { jwt_key: key },
+    { log: 'x' },
+    'log (createHub): has no debug(), info(), warn(), error(): give a pino logger, or console.',
+  ],
+]
+for (const [settings, options, problem] of wrong) {
+  test(`of arguments that are none it is said: ${problem}`, async () => {
+    assert.deepEqual(await problemsOf(settings, options), [problem])
+  })
+}
+
+test('what is wrong with both arguments is told at once', async () => {
+  const problems = await problemsOf({ jwt_key: key, debug: true, heartbeat_interval: 'often' }, { log: null })
+  assert.deepEqual(
+    problems.map(problem => problem.split(/[ :]/, 1)[0]),
+    ['log', 'heartbeat_interval', 'debug'],
+  )
 })
