@@ -1,9 +1,8 @@
 import { createPrivateKey, createSecretKey, type KeyObject } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
-import { text as readAll } from 'node:stream/consumers'
-import { describeReadFailure } from '../config/read-failure.ts'
 import { HubError } from '../errors.ts'
 import { describeMisfit, parseJwk } from '../http/tokens/signing.ts'
+import { asymmetricAlgorithms, shapeOf } from '../protocol/algorithm.ts'
+import { readTextArgument } from './text-argument.ts'
 
 /**
  * The key of a `--key` argument and the algorithm to sign with: the one asked for, or what the key is for.
@@ -11,24 +10,11 @@ import { describeMisfit, parseJwk } from '../http/tokens/signing.ts'
  * @throws HubError `configuration_invalid` for what cannot sign
  */
 export async function readSigningKey(argument: string, algorithm?: string): Promise<{ key: KeyObject; alg: string }> {
-  const key = parseKey(await readText(argument))
+  const key = parseKey(await readTextArgument('--key', argument))
   const alg = algorithm ?? naturalAlgorithm(key)
   const misfit = describeMisfit(key, alg)
   if (misfit !== undefined) throw invalid(`--alg: ${misfit}`)
   return { key, alg }
-}
-
-async function readText(argument: string): Promise<string> {
-  if (!argument.startsWith('@')) return argument
-  try {
-    const text = argument === '@-' ? await readAll(process.stdin) : await readFile(argument.slice(1), 'utf8')
-    // Editors and `echo` end a file with a line break that is no part of the secret.
-    return text.replace(/\r?\n$/, '')
-  } catch (cause) {
-    const source = argument === '@-' ? 'standard input' : 'the file after the @'
-    const start = argument === '@-' ? '' : `. Relative names start at ${process.cwd()}`
-    throw invalid(`--key: ${source} cannot be read: ${describeReadFailure(cause)}${start}`, cause)
-  }
 }
 
 function parseKey(text: string): KeyObject {
@@ -55,10 +41,10 @@ function secretKey(secret: Buffer): KeyObject {
 /** What a key is for when nobody says: its curve decides, else the shortest hash. */
 function naturalAlgorithm({ type, asymmetricKeyType, asymmetricKeyDetails }: KeyObject): string {
   if (type === 'secret') return 'HS256'
-  if (asymmetricKeyType === 'rsa') return 'RS256'
-  if (asymmetricKeyType === 'ed25519') return 'EdDSA'
-  const curves: Record<string, string> = { prime256v1: 'ES256', secp384r1: 'ES384', secp521r1: 'ES512' }
-  const algorithm = curves[asymmetricKeyDetails?.namedCurve ?? '']
+  const algorithm = asymmetricAlgorithms.find(name => {
+    const shape = shapeOf.get(name)!
+    return shape.type === asymmetricKeyType && shape.curve === asymmetricKeyDetails?.namedCurve
+  })
   if (algorithm !== undefined) return algorithm
   throw invalid(`--key: a key of type ${asymmetricKeyType} signs no tokens; use RSA, EC on a P curve, or Ed25519`)
 }

@@ -1,8 +1,9 @@
 import { HubError } from '../errors.ts'
+import { type Algorithm, asymmetricAlgorithms, isAsymmetric } from '../protocol/algorithm.ts'
 import type { Issuer, Roles } from './config.ts'
 import type { Path, Report } from './problem.ts'
 import type { RoleSettings, Settings } from './schema.ts'
-import { type Algorithm, asymmetricAlgorithms, isAsymmetric, keyVerifier, type Verifier } from './values/key.ts'
+import { keyVerifier, type Verifier } from './values/key.ts'
 
 export const roles = ['publisher', 'subscriber'] as const
 type Role = (typeof roles)[number]

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Config } from '../../src/config/config.ts'
-import { asymmetricAlgorithms } from '../../src/config/values/key.ts'
+import { asymmetricAlgorithms } from '../../src/protocol/algorithm.ts'
 import { load, problemsOf } from '../support/configuration.ts'
 
 const secret = 'a-secret-of-more-than-32-bytes-for-hs256'
@@ -41,6 +41,7 @@ test('a key alone is a configuration: everything else has its default', async ()
     logFormat: 'json',
     debug: false,
     metrics: null,
+    debugger: false,
     demo: false,
   }
   assert.deepEqual(config, expected)

@@ -1,29 +1,13 @@
 import { createPublicKey, type KeyObject, type webcrypto } from 'node:crypto'
+import {
+  type Algorithm,
+  type AsymmetricAlgorithm,
+  algorithms,
+  asymmetricAlgorithms,
+  isAsymmetric,
+  shapeOf,
+} from '../../protocol/algorithm.ts'
 import { invalid } from '../invalid.ts'
-
-export const algorithms = [
-  'HS256',
-  'HS384',
-  'HS512',
-  'RS256',
-  'RS384',
-  'RS512',
-  'PS256',
-  'PS384',
-  'PS512',
-  'ES256',
-  'ES384',
-  'ES512',
-  'EdDSA',
-  'Ed25519',
-] as const
-/** RFC 7518, RFC 8037 and RFC 9864. */
-export type Algorithm = (typeof algorithms)[number]
-export type AsymmetricAlgorithm = Exclude<Algorithm, `HS${string}`>
-
-export const isAsymmetric = (algorithm: Algorithm): algorithm is AsymmetricAlgorithm => !algorithm.startsWith('HS')
-/** What a key set may be used with: its keys are public, so never HMAC. */
-export const asymmetricAlgorithms: readonly AsymmetricAlgorithm[] = algorithms.filter(isAsymmetric)
 
 /** How tokens of one role are verified. */
 export type Verifier =
@@ -111,20 +95,12 @@ function parseJwk(text: string): webcrypto.JsonWebKey | null {
   }
 }
 
-const curves: Readonly<Record<string, AsymmetricAlgorithm>> = {
-  prime256v1: 'ES256',
-  secp384r1: 'ES384',
-  secp521r1: 'ES512',
-}
-
-function algorithmsOf(key: KeyObject): readonly AsymmetricAlgorithm[] {
-  const { namedCurve = '', modulusLength = 0 } = key.asymmetricKeyDetails ?? {}
-  if (key.asymmetricKeyType === 'ed25519') return ['EdDSA', 'Ed25519']
-  if (key.asymmetricKeyType === 'ec') return Object.hasOwn(curves, namedCurve) ? [curves[namedCurve]!] : []
-  // RFC 7518, sections 3.3 and 3.5: 2048 bits at least.
-  if (key.asymmetricKeyType === 'rsa' && modulusLength >= 2048)
-    return asymmetricAlgorithms.filter(name => /^[RP]S/.test(name))
-  return []
+function algorithmsOf({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject): readonly AsymmetricAlgorithm[] {
+  const { namedCurve, modulusLength = 0 } = asymmetricKeyDetails ?? {}
+  return asymmetricAlgorithms.filter(name => {
+    const { type, curve, bits = 0 } = shapeOf.get(name)!
+    return type === asymmetricKeyType && curve === namedCurve && modulusLength >= bits
+  })
 }
 
 function describe(key: KeyObject): string {

@@ -1,15 +1,8 @@
 import { createPublicKey, createSecretKey, type KeyObject } from 'node:crypto'
 import { HubError } from '../../errors.ts'
+import { algorithms as allAlgorithms, asymmetricAlgorithms, isSymmetric, shapeOf } from '../../protocol/algorithm.ts'
 import { type KeyHint, KeySet, type KeySetContext } from './key-set.ts'
-import {
-  allAlgorithms,
-  asymmetricAlgorithms,
-  describeMisfit,
-  isSymmetric,
-  type Jwk,
-  parseJwk,
-  shapeOf,
-} from './signing.ts'
+import { describeMisfit, type Jwk, parseJwk } from './signing.ts'
 
 /** Where the keys of one role come from, as configured. */
 export type KeySource =
@@ -35,22 +28,14 @@ export interface Keys {
   find(header: KeyHint): Promise<readonly (KeyObject | CryptoKey)[]>
 }
 
-/** Secrets printed in documentation: whoever reads that can mint tokens. */
-const wellKnownSecrets: ReadonlySet<string> = new Set(['!ChangeThisMercureHubJWTSecretKey!', '!ChangeMe!'])
-
-export interface KeysContext extends KeySetContext {
-  /** Receives what the operator should know though the hub can run with it. */
-  warn(message: string): void
-}
-
 /** @throws HubError `configuration_invalid`, which names the setting */
-export function openKeys(source: KeySource, context: KeysContext): Keys {
+export function openKeys(source: KeySource, context: KeySetContext): Keys {
   if ('jwksUrl' in source) return openKeySet(source, context)
-  const key = readKey(source, context)
+  const key = readKey(source, context.setting)
   return { algorithms: [source.algorithm], edition: () => 0, find: async () => [key] }
 }
 
-function openKeySet({ jwksUrl, algorithms = asymmetricAlgorithms }: KeySetSource, context: KeysContext): Keys {
+function openKeySet({ jwksUrl, algorithms = asymmetricAlgorithms }: KeySetSource, context: KeySetContext): Keys {
   const { setting } = context
   if (algorithms.length === 0) {
     throw invalid(setting, 'the list of algorithms is empty; leave it out to accept every asymmetric one')
@@ -59,7 +44,7 @@ function openKeySet({ jwksUrl, algorithms = asymmetricAlgorithms }: KeySetSource
     if (isSymmetric(algorithm)) {
       throw invalid(setting, `${algorithm} is for shared secrets and not accepted with a JWK Set`)
     }
-    if (!asymmetricAlgorithms.includes(algorithm)) throw unknownAlgorithm(setting, algorithm, asymmetricAlgorithms)
+    if (!shapeOf.has(algorithm)) throw unknownAlgorithm(setting, algorithm, asymmetricAlgorithms)
   }
   if (!URL.canParse(jwksUrl)) throw invalid(setting, 'the URL of the JWK Set is not an absolute URL')
   const url = new URL(jwksUrl)
@@ -72,29 +57,18 @@ function openKeySet({ jwksUrl, algorithms = asymmetricAlgorithms }: KeySetSource
   if (url.username !== '' || url.password !== '') {
     throw invalid(setting, 'the URL of a JWK Set cannot hold a user or password')
   }
-  if (url.protocol === 'http:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname)) {
-    context.warn(
-      `${setting}: the JWK Set of ${url.host} is read over plain http; whoever is on the way can replace its keys.`,
-    )
-  }
   return new KeySet(url, algorithms, context)
 }
 
 /** Reads and checks a configured key, so that a wrong one stops the start and not each request. */
-function readKey(
-  { key: text, algorithm }: { key: string; algorithm: string },
-  { setting, warn }: KeysContext,
-): KeyObject {
+function readKey({ key: text, algorithm }: { key: string; algorithm: string }, setting: string): KeyObject {
   const shape = shapeOf.get(algorithm)
   if (shape === undefined) throw unknownAlgorithm(setting, algorithm, allAlgorithms)
   const jwk = parseJwk(text)
   if (jwk?.alg !== undefined && jwk.alg !== algorithm) {
     throw invalid(setting, `the key is a JWK for ${JSON.stringify(jwk.alg)}, the algorithm is ${algorithm}`)
   }
-  if (shape.type === 'secret') return readSecret({ text, jwk, algorithm, bits: shape.bits ?? 0, setting, warn })
-  if (/PRIVATE KEY-----/.test(text) || jwk?.d !== undefined) {
-    warn(`${setting}: this is a private key. The hub only verifies: give it the public key alone.`)
-  }
+  if (shape.type === 'secret') return readSecret({ text, jwk, algorithm, setting })
   const key = readPublicKey({ text, jwk, algorithm, setting })
   const misfit = describeMisfit(key, algorithm)
   if (misfit !== undefined) throw invalid(setting, misfit)
@@ -108,14 +82,7 @@ interface KeyText {
   readonly setting: string
 }
 
-function readSecret({
-  text,
-  jwk,
-  algorithm,
-  bits,
-  setting,
-  warn,
-}: KeyText & { bits: number; warn(message: string): void }): KeyObject {
+function readSecret({ text, jwk, algorithm, setting }: KeyText): KeyObject {
   // With a public key as the shared secret, everybody who has that key could mint tokens.
   if (/-----BEGIN/.test(text) || (jwk !== undefined && jwk.kty !== 'oct')) {
     throw invalid(
@@ -126,13 +93,6 @@ function readSecret({
   const secret =
     jwk === undefined ? Buffer.from(text) : Buffer.from(typeof jwk.k === 'string' ? jwk.k : '', 'base64url')
   if (secret.length === 0) throw invalid(setting, 'the secret is empty')
-  if (wellKnownSecrets.has(text)) {
-    warn(`${setting}: this is the secret of the documentation's examples: everybody can mint tokens for this hub.`)
-  } else if (secret.length < bits / 8) {
-    warn(
-      `${setting}: the secret has ${secret.length} bytes, ${algorithm} wants ${bits / 8} random ones: a short one is guessed from any token.`,
-    )
-  }
   return createSecretKey(secret)
 }
 

@@ -1,15 +1,9 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
-import {
-  type Algorithm,
-  algorithms,
-  asymmetricAlgorithms,
-  countSecretBytes,
-  keyVerifier,
-  parseKeySetUrl,
-} from '../../../src/config/values/key.ts'
+import { countSecretBytes, keyVerifier, parseKeySetUrl } from '../../../src/config/values/key.ts'
 import { openKeys } from '../../../src/http/tokens/keys.ts'
+import { type Algorithm, algorithms, asymmetricAlgorithms } from '../../../src/protocol/algorithm.ts'
 import { keyPair, pkcs8, publicJwk, spki } from '../../support/keys.ts'
 
 const pairOf = (algorithm: Algorithm) => keyPair(algorithm === 'Ed25519' ? 'EdDSA' : algorithm)
