@@ -1,11 +1,12 @@
-import { randomUUID } from 'node:crypto'
 import { Command, Option } from 'commander'
-import { type JWTPayload, SignJWT } from 'jose'
 import { parseDuration } from '../config/values/duration.ts'
 import { HubError } from '../errors.ts'
+import { claimsOf, headerOf, signToken, type TokenContent, type TokenHeader } from '../http/tokens/mint.ts'
+import { developmentSecret } from '../http/tokens/signing.ts'
 import type { Generation } from '../protocol/generation.ts'
-import { authorizationDetailType } from '../protocol/grant.ts'
+import { examples } from './examples.ts'
 import { readSigningKey } from './signing-key.ts'
+import { addExplainOptions, type ExplainOptions, explainToken } from './token-explanation.ts'
 
 /** The options of `talaria token`, as commander reads them. */
 export interface TokenOptions {
@@ -30,12 +31,10 @@ export interface TokenOptions {
 
 export interface MintedToken {
   readonly token: string
-  readonly header: { readonly alg: string; readonly typ: string; readonly kid?: string }
-  readonly claims: JWTPayload
+  readonly header: TokenHeader
+  readonly claims: ReturnType<typeof claimsOf>
 }
 
-/** The secret of the shipped `mercure.yaml` and of the documentation: for a hub on the developer's own machine. */
-const devSecret = '!ChangeThisMercureHubJWTSecretKey!'
 const devIssuer = 'https://localhost'
 const devAudience = 'https://localhost/.well-known/mercure'
 const defaultTtl = '1h'
@@ -45,7 +44,7 @@ const devExpiry = 4_102_444_800
 /** `talaria token`: prints a signed token, and nothing else, on standard output. */
 export function tokenCommand(): Command {
   const repeated = (value: string, before: string[]) => [...before, value]
-  return new Command('token')
+  const command = new Command('token')
     .description('Mint a token, for development and for trying a hub out.')
     .addOption(new Option('--generation <generation>', 'protocol of the token').choices(['0.x', '1.0']).default('0.x'))
     .option('--dev', 'key, grants and expiry for a development hub: the well-known secret, every topic, no expiry')
@@ -69,22 +68,33 @@ export function tokenCommand(): Command {
     .option('--sub <subject>', 'subject')
     .option('--client-id <id>', 'OAuth 2.0 client; 1.0 only')
     .option('--pretty', 'also print the decoded token, on standard error')
-    .action(async function (this: Command, options: TokenOptions & { pretty?: boolean }) {
-      const { writeOut, writeErr } = this.configureOutput()
-      try {
-        const { token, header, claims } = await mintToken(options, new Date())
-        if (options.pretty === true) writeErr?.(`${JSON.stringify({ header, claims }, null, 2)}\n`)
-        writeOut?.(`${token}\n`)
-      } catch (error) {
-        if (error instanceof HubError) this.error(`error: ${error.message}`)
-        throw error
-      }
-    })
+    .addHelpText(
+      'after',
+      examples(
+        "talaria token --key @jwt.key --publish '*' --ttl 15m",
+        'talaria token --explain @token.txt --topic https://example.com/books/1',
+      ),
+    )
+  return addExplainOptions(command).action(async function (
+    this: Command,
+    options: TokenOptions & ExplainOptions & { pretty?: boolean },
+  ) {
+    const { writeOut, writeErr } = this.configureOutput()
+    try {
+      if (options.explain !== undefined) return await explainToken(options.explain, options)
+      const { token, header, claims } = await mintToken(options, new Date())
+      if (options.pretty === true) writeErr?.(`${JSON.stringify({ header, claims }, null, 2)}\n`)
+      writeOut?.(`${token}\n`)
+    } catch (error) {
+      if (error instanceof HubError) this.error(`error: ${error.message}`)
+      throw error
+    }
+  })
 }
 
 function keyArgument({ key, dev }: TokenOptions): string {
   if (key !== undefined) return key
-  if (dev === true) return devSecret
+  if (dev === true) return developmentSecret
   throw invalid(
     '--key is missing: the secret or private key to sign with; --dev takes the well-known development secret',
   )
@@ -93,17 +103,15 @@ function keyArgument({ key, dev }: TokenOptions): string {
 /** @throws HubError `configuration_invalid` for options that contradict each other and keys that cannot sign */
 export async function mintToken(options: TokenOptions, now: Date): Promise<MintedToken> {
   const issuedAt = Math.floor(now.getTime() / 1000)
-  const claims = options.generation === '0.x' ? claims0x(options, issuedAt) : claims1(options, issuedAt)
+  const { generation } = options
+  const content = generation === '0.x' ? content0x(options, issuedAt) : content1(options, issuedAt)
+  const claims = claimsOf(generation, content)
   const { key, alg } = await readSigningKey(keyArgument(options), options.alg)
-  const header = {
-    alg,
-    typ: options.generation === '0.x' ? 'JWT' : 'at+jwt',
-    ...(options.kid === undefined ? {} : { kid: options.kid }),
-  }
-  return { token: await new SignJWT(claims).setProtectedHeader(header).sign(key), header, claims }
+  const header = headerOf(generation, alg, options.kid)
+  return { token: await signToken(header, claims, key), header, claims }
 }
 
-function claims0x(options: TokenOptions, issuedAt: number): JWTPayload {
+function content0x(options: TokenOptions, issuedAt: number): TokenContent {
   const { iss, aud, sub } = options
   if (options.publishUrlpattern.length > 0 || options.subscribeUrlpattern.length > 0) {
     throw invalid(
@@ -111,18 +119,11 @@ function claims0x(options: TokenOptions, issuedAt: number): JWTPayload {
     )
   }
   if (options.clientId !== undefined) throw invalid('--client-id is for --generation 1.0')
-  const { publish, subscribe } = grants(
-    options,
-    topic => topic,
-    pattern => pattern,
-  )
-  const payload = readPayload(options, subscribe)
-  const mercure = { ...nonEmpty({ publish }), ...nonEmpty({ subscribe }), ...present({ payload }) }
-  return { mercure, ...present({ iss, aud, sub, exp: readExpiry(options, issuedAt) }), iat: issuedAt }
+  return { ...grants(options), iss, aud, sub, issuedAt, expiresAt: readExpiry(options, issuedAt) }
 }
 
-function claims1(options: TokenOptions, issuedAt: number): JWTPayload {
-  const { dev, clientId = 'talaria' } = options
+function content1(options: TokenOptions, issuedAt: number): TokenContent {
+  const { dev, sub, clientId } = options
   const iss = options.iss ?? (dev === true ? devIssuer : undefined)
   const aud = options.aud ?? (dev === true ? devAudience : undefined)
   if (iss === undefined) throw invalid('--iss is missing: the id of an issuer that the hub trusts')
@@ -132,34 +133,16 @@ function claims1(options: TokenOptions, issuedAt: number): JWTPayload {
     )
   }
   if (!options.exp) throw invalid('--no-exp: an access token of 1.0 must expire; use --ttl')
-  const { publish, subscribe } = grants(
-    options,
-    match => ({ match }),
-    match => ({ match, match_type: 'urlpattern' }),
-  )
-  const payload = readPayload(options, subscribe)
-  const detail = (action: string, topics: readonly object[]) =>
-    topics.length === 0 ? [] : [{ type: authorizationDetailType, actions: [action], topics }]
-  return {
-    iss,
-    aud,
-    sub: options.sub ?? clientId,
-    client_id: clientId,
-    iat: issuedAt,
-    exp: readExpiry(options, issuedAt) ?? devExpiry,
-    jti: randomUUID(),
-    authorization_details: [
-      ...detail('publish', publish),
-      ...detail('subscribe', subscribe).map(entry => ({ ...entry, ...present({ payload }) })),
-    ],
-  }
+  const expiresAt = readExpiry(options, issuedAt) ?? devExpiry
+  return { ...grants(options), iss, aud, sub, clientId, issuedAt, expiresAt }
 }
 
-function grants<T>(options: TokenOptions, topic: (topic: string) => T, pattern: (pattern: string) => T) {
-  const publish = [...options.publish.map(topic), ...options.publishUrlpattern.map(pattern)]
-  const subscribe = [...options.subscribe.map(topic), ...options.subscribeUrlpattern.map(pattern)]
-  if (publish.length + subscribe.length > 0) return { publish, subscribe }
-  if (options.dev === true) return { publish: [topic('*')], subscribe: [topic('*')] }
+function grants(options: TokenOptions): Pick<TokenContent, 'publish' | 'subscribe' | 'payload'> {
+  const asPattern = (match: string) => ({ match, match_type: 'urlpattern' }) as const
+  const publish = [...options.publish, ...options.publishUrlpattern.map(asPattern)]
+  const subscribe = [...options.subscribe, ...options.subscribeUrlpattern.map(asPattern)]
+  if (publish.length + subscribe.length > 0) return { publish, subscribe, payload: readPayload(options, subscribe) }
+  if (options.dev === true) return { publish: ['*'], subscribe: ['*'], payload: readPayload(options, ['*']) }
   throw invalid('the token would grant nothing: add --publish or --subscribe, with a topic or "*"')
 }
 
@@ -183,11 +166,6 @@ function readExpiry({ exp, ttl, dev }: TokenOptions, issuedAt: number): number |
   }
   return issuedAt + seconds
 }
-
-const present = (members: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined))
-const nonEmpty = (members: Record<string, readonly unknown[]>): Record<string, readonly unknown[]> =>
-  Object.fromEntries(Object.entries(members).filter(([, list]) => list.length > 0))
 
 const invalid = (rule: string, cause?: unknown): HubError =>
   new HubError('configuration_invalid', `${rule}.`, { cause })
