@@ -39,6 +39,7 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Talaria" \
   org.opencontainers.image.description="An open Mercure hub: both protocol generations, clusters for everybody, never loses an update, tells why it refuses." \
   org.opencontainers.image.licenses="MIT" \
+  org.opencontainers.image.source="https://github.com/talaria-hub/talaria" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.revision="${REVISION}"
 # Belongs to root: the hub can change nothing of itself.

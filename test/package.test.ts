@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFile } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
+import { delimiter, dirname, join } from 'node:path'
 import { after, describe, test } from 'node:test'
 import { promisify } from 'node:util'
 import manifest from '../package.json' with { type: 'json' }
@@ -18,36 +18,44 @@ const topic = 'https://example.com/books/1'
 const installation = await Installation.create()
 after(() => installation[Symbol.asyncDispose]())
 const { files, directory, oldestNode } = installation
+const oldNode = findOldNode()
+const noOldNode = oldNode === undefined && 'No Node of this machine is older than what the package needs.'
+const noOpenssl = spawnSync('openssl', ['version']).error !== undefined && 'There is no openssl here.'
 const noOldestNode = oldestNode === undefined && 'npm has no Node 24 for this platform.'
 
-test('the package has the program, its types, and what it serves, and nothing else', () => {
-  const expected = ['LICENSE', 'README.md', 'CHANGELOG.md', 'mercure.yaml', 'package.json']
+test('the package has the program, its types, and what it serves, and nothing else', async () => {
+  const expected = ['LICENSE', 'README.md', 'CHANGELOG.md', 'mercure.yaml', 'openapi.yaml', 'package.json']
   const built = ['src/main.js', 'src/worker.js', 'src/embed.js', 'src/embed.d.ts', 'transports/index.d.ts']
-  const pages = ['index.html', 'welcome.css', 'welcome.js', 'icon.svg'].map(name => `src/ui/${name}`)
-  for (const file of [...expected, ...[...built, ...pages].map(name => `dist/${name}`)])
-    assert.ok(files.includes(file), file)
+  const page = (await readdir(join(root, 'src/ui/debugger'))).map(name => `dist/src/ui/debugger/${name}`)
+  for (const file of [...expected, ...built.map(name => `dist/${name}`), ...page]) assert.ok(files.includes(file), file)
   const strange = files.filter(
     file => !expected.includes(file) && !/^dist\/(src|transports)\/.*(\.js|\.d\.ts)$/.test(file),
   )
-  assert.deepEqual(
-    strange.sort(),
-    ['dist/package.json', ...pages.slice(0, 2), pages[3]!].map(f => (f.startsWith('dist') ? f : `dist/${f}`)).sort(),
-  )
+  assert.deepEqual(strange.sort(), ['dist/package.json', ...page.filter(file => !file.endsWith('.js'))].sort())
   assert.ok(!files.includes('dist/src/stale.js'))
+})
+
+test('a Node that is too old is told', { skip: noOldNode }, async () => {
+  const program = installation.module(`${manifest.name}/dist/src/main.js`)
+  const { code, stdout, stderr } = await run(oldNode!.program, [program, '--version']).catch(error => error)
+  const message = `Talaria needs Node ${manifest.engines.node.slice(2)} or newer; this is ${oldNode!.version}.\n`
+  assert.deepEqual({ code, stdout, stderr }, { code: 1, stdout: '', stderr: message })
 })
 
 test('nothing in the package asks for TypeScript', async () => {
   for (const file of files.filter(file => file.endsWith('.js'))) {
     assert.doesNotMatch(
-      await readFile(installation.module(`talaria/${file}`), 'utf8'),
+      await readFile(installation.module(`${manifest.name}/${file}`), 'utf8'),
       /(from|import) ?\(?'\.[^']*\.ts'/,
       file,
     )
   }
 })
 
-test('no client of a backend is installed', () => {
-  for (const name of Object.keys({ ...manifest.optionalDependencies, ...manifest.peerDependencies })) {
+test('nothing that is optional is installed', () => {
+  // prom-client brings it.
+  const { '@opentelemetry/api': _, ...optional } = manifest.optionalDependencies
+  for (const name of Object.keys({ ...optional, ...manifest.peerDependencies })) {
     assert.equal(existsSync(installation.module(name)), false, name)
   }
 })
@@ -68,11 +76,24 @@ describe('what is installed', { concurrency: 4 }, () => {
       const [version] = (await run(command[0]!, ['--version'], { env })).stdout.split('\n')
       assert.equal(version, manifest.version)
       await checkHub(url)
-      assert.match(await (await fetch(url)).text(), /^<!doctype html>/)
+      // Leads to the debugger page.
+      const page = await fetch(url)
+      assert.match(await page.text(), /^<!doctype html>/)
+      assert.equal((await fetch(new URL('vendor/preact.js', page.url))).status, 200)
       hub.signal('SIGTERM')
       assert.equal(await hub.exit(), 0)
     })
   }
+
+  test('the commands of the README run a hub', { skip: noOpenssl }, async () => {
+    const readme = await readFile(join(root, 'README.md'), 'utf8')
+    const [, install, start = ''] = /^```sh\n(npm install --global .*)\n([^`]*)^```$/m.exec(readme) ?? []
+    assert.equal(install, `npm install --global ${manifest.name}`)
+    const PATH = `${installation.module('.bin')}:${dirname(process.execPath)}:${process.env.PATH}`
+    const command = ['sh', '-c', start.replace('127.0.0.1:3000', '127.0.0.1:0').replace(/^talaria /m, 'exec talaria ')]
+    await using hub = await HubProcess.start({ command, env: { PATH } })
+    assert.equal((await fetch(`${await hub.url()}/readyz`)).status, 200)
+  })
 
   for (const [url, name] of [
     ['redis://localhost/updates', 'ioredis'],
@@ -101,6 +122,18 @@ test('bolt:// without its database for this machine says how to get it', async (
     )
   })
 })
+
+/** A Node of this machine that is older than what the package needs, but knows modules. */
+function findOldNode(): { program: string; version: string } | undefined {
+  const places = new Set([...process.env.PATH!.split(delimiter), '/usr/local/bin', '/usr/bin'])
+  for (const place of places) {
+    const program = join(place, 'node')
+    const version = spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout?.trim() ?? ''
+    const major = Number(/^v(\d+)\./.exec(version)?.[1])
+    if (major >= 16 && major < Number(manifest.engines.node.slice(2))) return { program, version }
+  }
+  return undefined
+}
 
 /** Publishes an update that a stream receives. */
 async function checkHub(url: string): Promise<void> {
@@ -188,6 +221,7 @@ describe('docs/embedding.md', { concurrency: 4 }, () => {
         /^configuration_invalid\nThe configuration has a problem:\n {2}heartbeat_interval .*"often" is not a duration/,
     },
     { words: 'class Memory', output: /^mine\n$/ },
+    { words: 'hub.metrics', output: /^200 text\/plain; version=0\.0\.4; charset=utf-8\n$/ },
   ]) {
     test(`the program with ${words}`, async () => {
       const { stdout } = await run(files24, [await write(words)], { cwd: directory, env: { JWT_KEY: testKey } })
@@ -196,7 +230,7 @@ describe('docs/embedding.md', { concurrency: 4 }, () => {
   }
 })
 
-test('every snippet of docs/embedding.md is run here', () => assert.equal(snippets.length, 7))
+test('every snippet of docs/embedding.md is run here', () => assert.equal(snippets.length, 8))
 
 test('its types hold for an application, with those of what it uses looked at', async () => {
   // What every TypeScript application for Node has.
@@ -205,8 +239,8 @@ test('its types hold for an application, with those of what it uses looked at', 
   for (const [number, snippet] of snippets.entries()) await writeFile(join(directory, `types-${number}.ts`), snippet)
   const types = await readFile(join(root, 'test/types/embedding.ts'), 'utf8')
   const packed = types
-    .replace('../../src/embed.ts', 'talaria')
-    .replace('../../transports/index.ts', 'talaria/transports')
+    .replace('../../src/embed.ts', manifest.name)
+    .replace('../../transports/index.ts', `${manifest.name}/transports`)
   await writeFile(join(directory, 'types.ts'), packed)
   const compilerOptions = {
     ...{ target: 'esnext', module: 'nodenext', lib: ['esnext', 'dom'], types: ['node'], strict: true, noEmit: true },

@@ -34,6 +34,8 @@ const scratch = async (t: TestContext): Promise<string> => {
   return directory
 }
 
+/** What `npm pack` makes of the package's name: a scope is a part of it like any other. */
+const packed = manifest.name.replace('@', '').replace('/', '-')
 const shipped = Object.entries(lock.packages).filter(([path, one]) => path !== '' && !('dev' in one))
 
 describe('the licences', () => {
@@ -162,7 +164,7 @@ describe('the workflows', async () => {
 
   test('run what everybody can run: each script that they name is there', async () => {
     const named = commands.flatMap(command => command.match(/(?<![\w./-])(?:\.ci|scripts)\/[\w.-]+/g) ?? [])
-    assert.deepEqual([...new Set(named)].toSorted(), ['.ci/run', 'scripts/release.sh'])
+    assert.deepEqual([...new Set(named)].toSorted(), ['.ci/run', 'scripts/release-channel.sh', 'scripts/release.sh'])
     for (const script of named) await access(join(root, script), constants.X_OK)
     assert.ok(workflows['ci.yml']!.jobs.ci!.steps!.some(step => step.run === '.ci/run'))
     const text = `${await readFile(join(root, '.ci/run'), 'utf8')}${await readFile(join(root, 'scripts/release.sh'), 'utf8')}`
@@ -177,8 +179,28 @@ describe('the workflows', async () => {
     const { ci, ...others } = workflows['release.yml']!.jobs
     assert.equal(ci!.uses, './.github/workflows/ci.yml')
     assert.ok('workflow_call' in workflows['ci.yml']!.on)
-    assert.ok(Object.keys(others).length > 0)
-    for (const { needs } of Object.values(others)) assert.equal(needs, 'ci')
+    // One after the other: nothing is told of before all of it is there.
+    const order = ['ci', ...Object.keys(others)]
+    assert.deepEqual(order, ['ci', 'files', 'image', 'npm', 'release'])
+    assert.deepEqual(
+      Object.values(others).map(({ needs }) => needs),
+      order.slice(0, -1),
+    )
+  })
+
+  test('publish the files that scripts/release.sh makes, in the place that the tag is for', () => {
+    const { image, ...others } = workflows['release.yml']!.jobs
+    const published = Object.values(others).flatMap(({ steps = [] }) => steps.flatMap(({ run }) => run ?? []))
+    const names = published.flatMap(command =>
+      [...command.matchAll(/"(?:\.\/)?release\/([^"]+)"/g)].map(([, name]) => name),
+    )
+    assert.deepEqual(names, [`${packed}-\${GITHUB_REF_NAME#v}.tgz`, `talaria-chart-\${GITHUB_REF_NAME#v}.tgz`])
+    assert.match(published.join('\n'), /^npm publish .* --tag "\$channel"$/m)
+    const { tags } = image!.steps!.at(-1)!.with!
+    const outputs = [...String(tags).matchAll(/outputs\.(\w+)/g)].map(([, name]) => name)
+    assert.deepEqual(outputs, ['image', 'version', 'image', 'channel'])
+    for (const command of [...published, ...image!.steps!.map(({ run = '' }) => run)])
+      assert.doesNotMatch(command, /\$\{?GITHUB_REPOSITORY(_OWNER)?(?!,,\}|_OWNER)/, command)
   })
 
   test('use actions of known versions', () => {
@@ -204,6 +226,43 @@ describe('the workflows', async () => {
   })
 })
 
+test('the project says everywhere where it is', async () => {
+  const [, repository = ''] = /^git\+https:\/\/github\.com\/([\w-]+\/[\w-]+)\.git$/.exec(manifest.repository.url) ?? []
+  const page = `https://github.com/${repository}`
+  const [owner] = repository.split('/')
+  const said: Readonly<Record<string, string>> = {
+    'package.json': `"${page}/issues"`,
+    'SECURITY.md': `${page}/security/advisories/new`,
+    'CONTRIBUTING.md': `npm trust github ${manifest.name} --repository ${repository} --file release.yml`,
+    Dockerfile: `image.source="${page}"`,
+    'charts/talaria/Chart.yaml': `home: ${page}\n`,
+    'docs/docker.md': `ghcr.io/${repository}`,
+    'docs/kubernetes.md': `oci://ghcr.io/${owner}/charts/talaria`,
+  }
+  for (const [file, text] of Object.entries(said))
+    assert.ok((await readFile(join(root, file), 'utf8')).includes(text), `${file}: ${text}`)
+})
+
+describe('scripts/release-channel.sh', () => {
+  const channelOf = (tag: string) => run(join(root, 'scripts/release-channel.sh'), [tag])
+  for (const [tag, channel] of [
+    ['v1.2.3', 'latest'],
+    ['v0.10.0', 'latest'],
+    ['v1.2.3-rc.1', 'next'],
+    ['v1.2.3-0', 'next'],
+  ] as const) {
+    test(`${tag} is ${channel}`, async () => {
+      assert.deepEqual(await channelOf(tag), { code: 0, stdout: `${channel}\n`, stderr: '' })
+    })
+  }
+  for (const tag of ['1.2.3', 'v1.2', 'v01.2.3', 'v1.2.3-', 'v1.2.3+build', 'version']) {
+    test(`${tag} is refused`, async () => {
+      const stderr = `The tag ${tag} is not of a release: v1.2.3, or v1.2.3-rc.1.\n`
+      assert.deepEqual(await channelOf(tag), { code: 1, stdout: '', stderr })
+    })
+  }
+})
+
 test('a release is of the package, the chart, their bill of materials and licences', { skip: noHelm }, async t => {
   const directory = await scratch(t)
   const checkout = join(directory, 'checkout')
@@ -216,26 +275,48 @@ test('a release is of the package, the chart, their bill of materials and licenc
   const env = { HELM: helmProgram, IMAGE: 'registry.example/talaria' }
   const release = (...args: string[]) => run(join(checkout, 'scripts/release.sh'), args, env, directory)
 
-  const refused = await release('out', 'v99.0.0')
-  assert.deepEqual(
-    [refused.code, refused.stderr],
-    [1, `The tag is v99.0.0, but package.json has ${manifest.version}: the tag must be v${manifest.version}.\n`],
-  )
+  const out = join(directory, 'out')
+  const refuses = async (message: string, ...args: string[]) =>
+    assert.deepEqual(await release('out', ...args), { code: 1, stdout: '', stderr: `${message}\n` })
+
+  const { version } = manifest
+  await refuses(`The tag is v99.0.0, but package.json has ${version}: the tag must be v${version}.`, 'v99.0.0')
+  const description = join(checkout, 'charts/talaria/Chart.yaml')
+  const written = await readFile(description, 'utf8')
+  for (const key of ['version', 'appVersion']) {
+    await writeFile(description, written.replace(new RegExp(`^${key}: .*`, 'm'), `${key}: 99.0.0`))
+    await refuses(
+      `charts/talaria/Chart.yaml has the ${key} 99.0.0, but package.json has ${version}: both must be the same.`,
+    )
+  }
+  await writeFile(description, written)
+
+  // Of an older release, which goes, and of somebody else, which stays, and with it all else.
+  const [older, foreign] = [`${packed}-0.0.1.tgz`, '.mine']
+  for (const file of [older, foreign]) await writeFile(join(out, file), '')
+  const advice = 'name a directory that is empty, or that does not exist.'
+  await refuses(`${out} has ${foreign}, which is not of a release: ${advice}`)
+  assert.deepEqual((await readdir(out)).toSorted(), [foreign, older].toSorted())
+  await rm(join(out, foreign))
 
   const { code, stderr } = await release('out', `v${manifest.version}`)
   assert.equal(code, 0, stderr)
-  const out = join(directory, 'out')
   const chart = `talaria-chart-${manifest.version}.tgz`
-  const files = ['SHA256SUMS', 'licences.txt', 'sbom.cdx.json', `talaria-${manifest.version}.tgz`, chart]
+  const files = ['SHA256SUMS', 'licences.txt', 'sbom.cdx.json', `${packed}-${manifest.version}.tgz`, chart]
   assert.deepEqual((await readdir(out)).toSorted(), files.toSorted())
   assert.equal((await run('sha256sum', ['--check', '--strict', 'SHA256SUMS'], {}, out)).code, 0)
 
   const materials = JSON.parse(await readFile(join(out, 'sbom.cdx.json'), 'utf8'))
-  assert.deepEqual([materials.bomFormat, materials.metadata.component.version], ['CycloneDX', manifest.version])
-  const names = new Set(materials.components.map(({ purl }: { purl: string }) => purl.replace(/@[^@]*$/, '')))
-  for (const name of Object.keys(manifest.dependencies))
-    assert.ok(names.has(`pkg:npm/${name.replace('@', '%40')}`), name)
-  assert.ok(!names.has('pkg:npm/typescript'))
+  const { name, version: described } = materials.metadata.component
+  assert.deepEqual([materials.bomFormat, name, described], ['CycloneDX', 'talaria', version])
+  const told = materials.components.map(({ purl }: { purl: string }) =>
+    decodeURIComponent(purl.replace('pkg:npm/', '')),
+  )
+  const names = shipped.map(([path, one]) => `${path.split('node_modules/').at(-1)}@${one.version}`)
+  assert.deepEqual([...new Set(told)].toSorted(), [...new Set(names)].toSorted())
+
+  const { length } = (await readFile(join(out, 'SHA256SUMS'), 'utf8')).trim().split('\n')
+  assert.equal(length, files.length - 1)
 
   const rendered = await run(helmProgram, ['template', 'hub', join(out, chart), '--kube-version', '1.37.0'])
   assert.match(rendered.stdout, new RegExp(`image: "registry\\.example/talaria:${manifest.version}"`))

@@ -99,7 +99,7 @@ async function pack(checkout: string, destination: string): Promise<{ filename: 
   await writeFile(join(checkout, 'dist/src/stale.js'), '')
   await run('npm', ['pack', '--pack-destination', destination], { cwd: checkout })
   const [tarball = ''] = (await readdir(destination)).filter(name => name.endsWith('.tgz'))
-  assert.equal(basename(tarball), `${manifest.name}-${manifest.version}.tgz`)
+  assert.equal(basename(tarball), `${manifest.name.replace('@', '').replace('/', '-')}-${manifest.version}.tgz`)
   const { stdout } = await run('tar', ['-tzf', join(destination, tarball)])
   const files = stdout
     .trim()
