@@ -71,6 +71,14 @@ async function run(program: string, ...args: string[]): Promise<string> {
   return stdout
 }
 
+/** Runs a program that publishes with what is no token: all that it prints. */
+async function refusalOf(program: string, ...args: string[]): Promise<string> {
+  const env = { ...process.env, MERCURE_JWT: 'x' }
+  // Some say by their exit code, too, that they were refused.
+  const { stdout, stderr } = await promisify(execFile)(program, args, { cwd: root, env }).catch(error => error)
+  return `${stdout}${stderr}`
+}
+
 /** Runs a program that publishes, and gives the event that a subscriber gets of it. */
 async function eventOf(program: string, ...args: string[]): Promise<{ data: unknown; id: string; said: string }> {
   const stream = await hub.subscribe(`topic=${topic}`)
@@ -111,6 +119,7 @@ async function publish(data: unknown): Promise<string> {
   return answer
 }
 
+const refusal = /^(40\d )?[a-z_]+_malformed: .+\n/
 const updateId = /^urn:uuid:[0-9a-f-]{36}$/
 
 describe('getting started', () => {
@@ -122,6 +131,8 @@ describe('getting started', () => {
   })
 
   describe('with curl', { skip: curlMissing }, () => {
+    test('shows a refusal', async () =>
+      assert.match(await refusalOf('sh', '-c', snippet('curl', 'sh', 'Authorization')), refusal))
     test('publishes', async () => {
       const { data, id, said } = await eventOf('sh', '-c', snippet('curl', 'sh', 'Authorization'))
       assert.deepEqual([data, said], [sold, id])
@@ -219,6 +230,11 @@ describe('getting started', () => {
       )
       assert.deepEqual([data, said], [sold, `${id}\n`])
     })
+    test('shows a refusal', async () =>
+      assert.match(
+        await refusalOf('php', await write('publish.php', snippet('PHP', 'php', 'file_get_contents'))),
+        refusal,
+      ))
     test('signs a token that gets private updates', async () => {
       const file = await write('sign.php', `${snippet('PHP', 'php', 'setcookie')}\necho $token;`)
       const signed = (await run('php', file)).trim()
@@ -245,6 +261,11 @@ describe('getting started', () => {
       )
       assert.deepEqual([data, said], [sold, `200 ${id}\n`])
     })
+    test('shows a refusal', async () =>
+      assert.match(
+        await refusalOf(process.execPath, await write('publish.mjs', snippet('Node', 'js', 'fetch'))),
+        refusal,
+      ))
     test('subscribes', async () =>
       assertReceives(process.execPath, await write('subscribe.mjs', snippet('Node', 'js', 'EventSource'))))
   })
@@ -256,6 +277,11 @@ describe('getting started', () => {
         await write('publish.py', snippet('Python', 'python', 'Bearer')),
       )
       assert.deepEqual([data, said], [sold, `200 ${id}\n`])
+    })
+    test('shows a refusal, and no traceback', async () => {
+      const said = await refusalOf('python3', await write('publish.py', snippet('Python', 'python', 'Bearer')))
+      assert.match(said, refusal)
+      assert.doesNotMatch(said, /Traceback/)
     })
     test('subscribes', async () =>
       assertReceives('python3', await write('subscribe.py', snippet('Python', 'python', 'while'))))

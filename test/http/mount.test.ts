@@ -90,19 +90,49 @@ test('without an application around it there is nothing at other paths', async t
   }
 })
 
-test('a body that the application has read is a defect of the application, and told as such', async t => {
-  const lines: { err: Error }[] = []
-  const write = (fields: object) => void lines.push(fields as { err: Error })
-  const hub = await embedHub(t, {}, { log: { debug() {}, info() {}, warn() {}, error: write } })
-  const origin = await listenWith(t, async (request, response) => {
-    for await (const _ of request);
-    hub.listener(request, response)
+/** Applications that read bodies, and only then pass the request on. */
+const readers: Record<string, (t: TestContext, hub: EmbeddedHub) => Promise<(init: RequestInit) => Promise<Response>>> =
+  {
+    async 'in node:http'(t, hub) {
+      const origin = await listenWith(t, async (request, response) => {
+        for await (const _ of request);
+        hub.listener(request, response)
+      })
+      return init => fetch(origin + hubPath, init)
+    },
+    async 'in Hono'(t, hub) {
+      const app = new Hono()
+      app.use(async (c, next) => {
+        await c.req.parseBody()
+        await next()
+      })
+      app.route('/', hub.app)
+      const origin = await listenWith(t, getRequestListener(app.fetch, { overrideGlobalObjects: false }))
+      return init => fetch(origin + hubPath, init)
+    },
+    async 'of a Request'(_, hub) {
+      return async init => {
+        const request = inMemory(hubPath, init)
+        await request.text()
+        return hub.fetch(request)
+      }
+    },
+  }
+for (const [where, open] of Object.entries(readers)) {
+  test(`a body that the application has read, ${where}, is told as a defect of the application`, async t => {
+    const errors: { reason?: string }[] = []
+    const write = (fields: object) => void errors.push(fields)
+    const hub = await embedHub(t, {}, { log: { debug() {}, info() {}, warn() {}, error: write } })
+    const headers = { Authorization: `Bearer ${await publisherToken()}` }
+    const send = await open(t, hub)
+    const answer = await send({ method: 'POST', headers, body: new URLSearchParams({ topic }) })
+    assert.equal(answer.status, 500)
+    const sentence = /The body was read before the request came to the hub: the hub goes before what reads bodies/
+    assert.match(await answer.text(), sentence)
+    assert.match(errors[0]?.reason ?? '', sentence)
+    assert.equal(errors.length, 1)
   })
-  const headers = { Authorization: `Bearer ${await publisherToken()}` }
-  const answer = await fetch(`${origin}${hubPath}`, { method: 'POST', headers, body: new URLSearchParams({ topic }) })
-  assert.equal(answer.status, 500)
-  assert.match(lines[0]!.err.message, /The body was read before the request came to the hub/)
-})
+}
 
 test('in memory, the origin of the request is the one of its URL', async t => {
   const hub = await embedHub(t, { public_urls: ['https://hub.example'] } satisfies HubSettings)
@@ -160,4 +190,11 @@ test('HTTP/2 of the application is that of the hub', async t => {
   await hub.publish({ topics: topic, data: 'by two' })
   await hub.close()
   assert.match((await exchange.end()).text, /^data: by two$/m)
+})
+
+test('below another path of an application of Hono there is nothing', async t => {
+  const hub = await embedHub(t)
+  const app = new Hono().route('/hub', hub.app)
+  const answer = await app.fetch(inMemory(`/hub${hubPath}?topic=*`))
+  assert.deepEqual([answer.status, await answer.text()], [404, 'not_found: There is nothing at this path.\n'])
 })
