@@ -4,9 +4,11 @@ import { Command, Option } from 'commander'
 import { parseDuration } from '../config/values/duration.ts'
 import { parseSize } from '../config/values/size.ts'
 import { HubError } from '../errors.ts'
-import { hubPath } from '../protocol/topic.ts'
 import { Load, type LoadOptions } from './bench/load.ts'
 import { createReport, exitCodeOf, formatReport, type Report } from './bench/report.ts'
+import { type HubOptions, readToken, tokenOption, urlOption } from './client/hub-options.ts'
+import { readHubUrl } from './client/hub-url.ts'
+import { examples } from './examples.ts'
 import { Progress } from './progress.ts'
 import { mintToken } from './token.ts'
 
@@ -36,11 +38,13 @@ const leastConnectPatienceMs = 5000
 /** `talaria bench`: loads a hub with subscribers and publishers, and prints what they saw. */
 export function benchCommand(): Command {
   return new Command('bench')
+    .summary('Load a hub and measure it.')
     .description(
       'Load a hub and measure it. Exits with 0 when every update arrived once and in order, with 2 when one did not or an error was seen, ' +
         'and with 1 when nothing could be measured.',
     )
-    .argument('<url>', "the hub's URL; /.well-known/mercure is added to a bare host")
+    .argument('[url]', "the hub's URL; /.well-known/mercure is added to a bare host")
+    .addOption(urlOption('the same'))
     .option('--subscribers <n>', 'streams that are open all the time', '100')
     .option('--publishers <n>', 'connections that publish, each one update at a time', '1')
     .option(
@@ -57,7 +61,7 @@ export function benchCommand(): Command {
         .choices(['topic', 'match'])
         .default('topic'),
     )
-    .addOption(new Option('--token <jwt>', 'token of the publishers, and of the subscribers').env('MERCURE_JWT'))
+    .addOption(tokenOption('token of the publishers, and of the subscribers; @FILE reads it from a file'))
     .option('--subscriber-token <jwt>', 'token of the subscribers, if another')
     .option(
       '--key <key>',
@@ -70,7 +74,10 @@ export function benchCommand(): Command {
     )
     .option('--insecure', 'accept any certificate')
     .option('--json', 'print the figures as JSON')
-    .action(async (url: string, options: BenchOptions) => {
+    .addHelpText('after', examples('talaria bench http://127.0.0.1:3000 --subscribers 1000 --token @token.txt'))
+    .action(async (argument: string | undefined, options: BenchOptions & HubOptions) => {
+      const url = argument ?? options.url
+      if (url === undefined || url === '') throw invalid('Which hub? Give its URL, or set MERCURE_URL')
       const stop = new AbortController()
       const giveUp = new AbortController()
       const interrupt = () => (stop.signal.aborted ? giveUp.abort() : stop.abort())
@@ -88,7 +95,7 @@ export function benchCommand(): Command {
 
 /** @throws HubError `configuration_invalid` naming the option */
 export async function readOptions(text: string, options: BenchOptions): Promise<LoadOptions> {
-  const url = readUrl(text)
+  const url = readHubUrl(text)
   const topicCount = readCount('--topics', options.topics, 1)
   const prefix = options.topic ?? `https://example.com/bench/${randomUUID()}`
   const publishers = readCount('--publishers', options.publishers, 0)
@@ -98,7 +105,8 @@ export async function readOptions(text: string, options: BenchOptions): Promise<
     throw invalid('--key mints a token, and --token or MERCURE_JWT is one: give one of them')
   }
   const patienceMs = readValue('--wait', options.wait, readDuration)
-  const token = options.key === undefined ? options.token : await mintForEveryTopic(options.key)
+  const { key } = options
+  const token = key === undefined ? await readToken('--token', options.token) : await mintForEveryTopic(key)
   return {
     target: { url, insecure: options.insecure === true },
     subscribers,
@@ -108,8 +116,8 @@ export async function readOptions(text: string, options: BenchOptions): Promise<
     size: readValue('--size', options.size, parseSize),
     topics: topicCount === 1 ? [prefix] : Array.from({ length: topicCount }, (_, n) => `${prefix}/${n + 1}`),
     match: options.match,
-    token: checkToken('--token', token),
-    subscriberToken: checkToken('--subscriber-token', options.subscriberToken) ?? token,
+    token,
+    subscriberToken: (await readToken('--subscriber-token', options.subscriberToken)) ?? token,
     patienceMs,
     connectPatienceMs: Math.max(patienceMs, leastConnectPatienceMs),
   }
@@ -150,22 +158,6 @@ function describeProgress(
   return `${seconds.toFixed(0)} of ${(durationMs / 1000).toFixed(0)} s  ${open}  ${perSecond(stored)} publishes/s  ${perSecond(ledger.received)} deliveries/s`
 }
 
-function readUrl(text: string): URL {
-  const url = URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) {
-    throw new HubError('configuration_invalid', `${JSON.stringify(text)} is not the URL of a hub${hintAtUrl(text)}`)
-  }
-  if (url.pathname === '/') url.pathname = hubPath
-  return url
-}
-
-function hintAtUrl(text: string): string {
-  const [, host, port] = /^([\w.-]+|\[[\da-f:]+\])(:\d+)?(?:\/\S*)?$/i.exec(text) ?? []
-  if (host === undefined) return ': write http://127.0.0.1:3000, for example.'
-  const isPlain = port !== undefined || host === 'localhost' || /^[\d.[]/.test(host)
-  return `: the scheme is missing. Did you mean ${isPlain ? 'http' : 'https'}://${text}?`
-}
-
 /** In whole milliseconds. */
 function readDuration(text: string): number {
   const ms = Math.ceil(parseDuration(text))
@@ -183,12 +175,6 @@ const mintForEveryTopic = async (key: string): Promise<string> => {
   const topics = { publish: ['*'], subscribe: ['*'], publishUrlpattern: [], subscribeUrlpattern: [] }
   const { token } = await mintToken({ generation: '0.x', key, exp: false, ...topics }, new Date())
   return token
-}
-
-/** Never shown: a token is a secret. */
-function checkToken(option: string, token: string | undefined): string | undefined {
-  if (token === undefined || /^[\x21-\x7e]+$/.test(token)) return token
-  throw invalid(`${option} has characters that no token has`)
 }
 
 function readCount(option: string, text: string, least: number): number {

@@ -2,20 +2,25 @@ import { styleText } from 'node:util'
 import { Command } from 'commander'
 import { type Loaded, loadConfig } from '../config/load.ts'
 import { ConfigurationError, locate } from '../config/problem.ts'
-import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
+import { addConfigOptions, type Flags, readFlags } from '../config/sources/flags.ts'
 import { HubError } from '../errors.ts'
 import { createLog } from '../log.ts'
+import { examples } from './examples.ts'
 import { explain } from './explain.ts'
 import { writeOut } from './output.ts'
+import { lineWidth, wrap } from './wrap.ts'
 
 /** `talaria check`: validates a configuration and says what it means. Takes the flags of `serve`, too. */
 export function checkCommand(): Command {
   const command = new Command('check').description('Validate a configuration and explain it.')
-  addConfigOptions(command).option('--json', 'print JSON')
-  return command.action(async () => {
+  command.argument('[file]', 'instead of mercure.yaml, as with --config')
+  addConfigOptions(command)
+    .option('--json', 'print JSON')
+    .addHelpText('after', examples('talaria check /etc/mercure/mercure.yaml'))
+  return command.action(async (file: string | undefined) => {
     const json = command.opts().json === true
     try {
-      const loaded = await loadConfig({ flags: readFlags(command) })
+      const loaded = await loadConfig({ flags: withFile(readFlags(command), file) })
       const { checkParts } = await import('../parts.ts')
       await checkParts(loaded.config, createLog({ format: 'text', debug: false })).catch(error => {
         throw locate(error, loaded.sources)
@@ -29,6 +34,12 @@ export function checkCommand(): Command {
       process.exitCode = 1
     }
   })
+}
+
+/** @throws HubError `configuration_invalid`: two files */
+function withFile(flags: Flags, file: string | undefined): Flags {
+  if (file === undefined || flags.file === undefined) return { ...flags, file: file ?? flags.file }
+  throw new HubError('configuration_invalid', 'Which file? --config names one, and the argument another.')
 }
 
 const asJson = (value: object): string => `${JSON.stringify(value, null, 2)}\n`
@@ -46,7 +57,7 @@ function asText({ config, file, sources, warnings }: Loaded): string {
   ]
   const subjects = Object.entries({ configuration: origin, ...explain(config) })
   const indent = 2 + Math.max(...subjects.map(([name]) => name.length))
-  const width = Math.max(40, Math.min(process.stdout.columns ?? 110, 110) - indent)
+  const width = Math.max(40, lineWidth() - indent)
   const blocks = subjects.map(([name, sentences]) => {
     const lines = sentences.flatMap(sentence => wrap(sentence, width))
     return `${styleText('bold', name.padEnd(indent))}${lines.join(`\n${' '.repeat(indent)}`)}`
@@ -55,18 +66,4 @@ function asText({ config, file, sources, warnings }: Loaded): string {
   const verdict =
     warned.length === 0 ? 'The configuration is good.' : 'The configuration is good, but see the warnings.'
   return `${[...blocks, '', ...warned.map(text => styleText('yellow', text)), verdict].join('\n')}\n`
-}
-
-/** Lines of at most so many characters, broken at spaces; what starts with spaces keeps them on every line. */
-function wrap(text: string, width: number): string[] {
-  const [margin = ''] = /^ */.exec(text) ?? []
-  const lines: string[] = []
-  let line = ''
-  for (const word of text.trim().split(' ')) {
-    if (line !== '' && margin.length + line.length + 1 + word.length > width) {
-      lines.push(margin + line)
-      line = word
-    } else line = line === '' ? word : `${line} ${word}`
-  }
-  return [...lines, margin + line]
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { HubError } from '../errors.ts'
 import { maxTopicsPerUpdate, type Update } from '../protocol/update.ts'
+import { printable } from './printable.ts'
 
 /** An update of a log as tools see it. */
 export interface ExportedUpdate {
@@ -33,13 +34,6 @@ export function formatRow({ update, timeMs }: ExportedUpdate): string {
   ]
   return parts.join('  ')
 }
-
-/** A publisher's text is shown, and does nothing to the terminal. */
-const printable = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, character => {
-    const code = character.codePointAt(0)!.toString(16)
-    return character === '\n' ? '\\n' : `\\u{${code}}`
-  })
 
 /** What UTF-8 cannot say would be stored as something else. */
 const text = z.string().refine(value => value.isWellFormed(), 'must not contain half of a surrogate pair')

@@ -7,6 +7,7 @@ import { loadConfig } from '../config/load.ts'
 import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
 import { formatAddress } from '../config/values/address.ts'
 import { HubError } from '../errors.ts'
+import { examples } from './examples.ts'
 import { writeOut } from './output.ts'
 
 /** How long a hub has to answer: supervisors give a check some five seconds, and the reason is to be told within. */
@@ -17,7 +18,9 @@ export function healthCommand(): Command {
   const command = new Command('health').description(
     'Ask the running hub: exit code 0 when it is ready, else 1 and why.',
   )
-  addConfigOptions(command).option('--alive', 'ask whether it answers, ready or not')
+  addConfigOptions(command)
+    .option('--alive', 'ask whether it answers, ready or not')
+    .addHelpText('after', examples('talaria health --addr 127.0.0.1:3000'))
   return command.action(async () => {
     const { config } = await loadConfig({ flags: readFlags(command) })
     const { isGood, sentence } = await ask(config, command.opts().alive === true ? '/healthz' : '/readyz')

@@ -5,11 +5,13 @@ import { openArchive } from '../../transports/index.ts'
 import type { Archive } from '../archive.ts'
 import { parseDsn } from '../config/dsn.ts'
 import { HubError } from '../errors.ts'
+import { examples } from './examples.ts'
 import { writeExport } from './export-file.ts'
 import { type ExportedUpdate, formatLine, formatRow } from './exported-update.ts'
 import { Interrupted, importUpdates, openSource, type Source } from './import-file.ts'
 import { writeOut } from './output.ts'
 import { formatUpdates, Progress } from './progress.ts'
+import { timeOfId } from './time-of-id.ts'
 import { createUpdateFilter, type FilterOptions, type UpdateFilter } from './update-filter.ts'
 
 export interface Streams {
@@ -45,6 +47,13 @@ export function historyCommand(streams: Streams = process): Command {
       'append the updates of such a file to the log, once more if they are there already; no hub may be using a bolt:// log, and those that use another one deliver them; - is standard input',
     )
     .option('--from-line <number>', 'go on with an import that stopped: pass over the lines before it', readLineNumber)
+    .addHelpText(
+      'after',
+      examples(
+        "talaria history updates.db --since 90m --topic 'https://example.com/books/{id}'",
+        'talaria history updates.db --export - | gzip > updates.ndjson.gz',
+      ),
+    )
     .action((log: string, options: HistoryOptions) => run(log, options, streams))
 }
 
@@ -136,12 +145,6 @@ async function* selectUpdates(
   } finally {
     progress.end()
   }
-}
-
-/** Ids that a hub assigns tell when: a UUID of version 7 begins with milliseconds since 1970, in 48 bits. */
-function timeOfId(id: string): number | undefined {
-  const [, high, low] = /^urn:uuid:([\da-f]{8})-([\da-f]{4})-7/.exec(id) ?? []
-  return high === undefined || low === undefined ? undefined : Number.parseInt(high + low, 16)
 }
 
 /** The text of updates, in pieces of some size. */

@@ -4,9 +4,13 @@ import { HubError } from '../errors.ts'
 import { benchCommand } from './bench.ts'
 import { caddyCommand } from './caddy.ts'
 import { checkCommand } from './check.ts'
+import { completionCommand } from './completion.ts'
 import { healthCommand } from './health.ts'
 import { historyCommand } from './history.ts'
+import { publishCommand } from './publish.ts'
 import { serveCommand } from './serve.ts'
+import { subscriptionsCommand } from './subscriptions.ts'
+import { tailCommand } from './tail.ts'
 import { tokenCommand } from './token.ts'
 
 /** Runs the command that the arguments of the process name. */
@@ -19,9 +23,13 @@ export async function run(): Promise<void> {
     .addCommand(checkCommand())
     .addCommand(healthCommand())
     .addCommand(tokenCommand())
+    .addCommand(publishCommand())
+    .addCommand(tailCommand())
+    .addCommand(subscriptionsCommand())
     .addCommand(historyCommand())
     .addCommand(benchCommand())
     .addCommand(caddyCommand(), { hidden: true })
+  program.addCommand(completionCommand(program))
 
   try {
     await program.parseAsync()

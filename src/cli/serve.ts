@@ -1,25 +1,41 @@
+import { constants } from 'node:os'
 import { Command } from 'commander'
 import { type LoadOptions, loadConfig } from '../config/load.ts'
+import { didYouMean } from '../config/nearest.ts'
 import { locate } from '../config/problem.ts'
 import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
 import { createLog } from '../log.ts'
 import type { serve } from '../serve.ts'
+import { examples } from './examples.ts'
 
 /** `talaria serve`, and `talaria` alone: runs a hub until it is told to stop. */
 export function serveCommand(): Command {
   const command = new Command('serve').description('Run a hub (the default command).')
-  addConfigOptions(command)
+  addConfigOptions(command).addHelpText('after', examples('talaria serve --config mercure.yaml --addr :3000'))
   // Taken, so that a misspelt command, which ends here, is not answered with a word on arguments.
   command
     .argument('[none]')
     .configureHelp({ visibleArguments: () => [] })
     .usage('[options]')
   return command.action(async (misspelt: string | undefined) => {
-    if (misspelt !== undefined)
-      command.error(`error: there is no command "${misspelt.slice(0, 40)}": see talaria --help`)
+    if (misspelt !== undefined) {
+      const names = command.parent?.commands.map(one => one.name()) ?? []
+      command.error(
+        `error: there is no command "${misspelt.slice(0, 40)}": see talaria --help.${didYouMean(misspelt, names)}`,
+      )
+    }
     await run({ flags: readFlags(command) })
   })
 }
+
+/**
+ * Signals within this time are one: a supervisor may signal a script in front of the hub, which passes it on, and the hub as well. Who signals
+ * later means it: streams are not waited for any more.
+ */
+const sameOrderMs = 1000
+
+/** Client libraries leave timers behind, which would hold the process longer when all is closed. */
+const lingerMs = 250
 
 /** Runs a hub, and ends it when the process is told to stop. `said`: sentences for the log, before those on the configuration. */
 export async function run(options: LoadOptions, said: readonly string[] = []): Promise<void> {
@@ -35,13 +51,23 @@ export async function run(options: LoadOptions, said: readonly string[] = []): P
   hub.attached?.catch(() => {
     process.exitCode = 1
   })
+  let toldAt: number | undefined
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    // More than once the same: a supervisor may signal a script in front of the hub, which passes it on, and the hub as well.
     process.on(signal, () => {
-      hub.close().catch(error => {
-        log.error({ err: error }, 'the hub did not stop cleanly')
-        process.exitCode = 1
-      })
+      const now = performance.now()
+      toldAt ??= now
+      if (now - toldAt >= sameOrderMs) {
+        // As fatal it is written before the process ends.
+        log.fatal(`told again to stop (${signal}): the hub ends at once`)
+        process.exit(128 + constants.signals[signal])
+      }
+      hub
+        .close()
+        .catch(error => {
+          log.error({ err: error }, 'the hub did not stop cleanly')
+          process.exitCode = 1
+        })
+        .finally(() => setTimeout(() => process.exit(), lingerMs).unref())
     })
   }
 }

@@ -8,6 +8,9 @@ export interface Target {
   readonly insecure: boolean
 }
 
+/** What helps where a certificate is not accepted. */
+export const insecureRemedy = '--insecure accepts any'
+
 export interface ConnectionEvents {
   /** The first `length` of these bytes have arrived: valid during the call only. */
   read(bytes: Buffer, length: number): void

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import { openConnection, type Target } from './connection.ts'
-import { describeFailure } from './connection-failure.ts'
+import { describeFailure } from '../connection-failure.ts'
+import { insecureRemedy, openConnection, type Target } from './connection.ts'
 import { describeRefusal } from './failures.ts'
 import { MarkerScanner } from './marker.ts'
 import { ResponseReader } from './response-reader.ts'
@@ -35,7 +35,7 @@ export class EventStream {
     const reader = new ResponseReader(this)
     this.#socket = openConnection(options.target, {
       read: (bytes, length) => reader.read(bytes, length),
-      close: error => this.#end(describeFailure(error, options.target)),
+      close: error => this.#end(describeFailure(error, options.target.url, insecureRemedy)),
     })
     this.#socket.write(options.request)
   }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import { openConnection, requestHead, type Target } from './connection.ts'
-import { describeFailure } from './connection-failure.ts'
+import { describeFailure } from '../connection-failure.ts'
+import { insecureRemedy, openConnection, requestHead, type Target } from './connection.ts'
 import { describeRefusal } from './failures.ts'
 import { ResponseReader } from './response-reader.ts'
 
@@ -59,7 +59,7 @@ export class Publisher {
       read: (bytes, length) => reader.read(bytes, length),
       close: error => {
         if (this.#socket === socket) this.#socket = undefined
-        this.#settle(`publishing: ${describeFailure(error, this.#target)}`)
+        this.#settle(`publishing: ${describeFailure(error, this.#target.url, insecureRemedy)}`)
       },
     })
     return socket

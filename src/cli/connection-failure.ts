@@ -1,13 +1,11 @@
-import type { Target } from './connection.ts'
-
-/** What a connection failed of, in a few words that are the same for the same reason. */
-export function describeFailure(error: Error | undefined, { url }: Target): string {
+/** What a connection failed of, in a few words that are the same for the same reason. `remedy`: what helps with a certificate. */
+export function describeFailure(error: Error | undefined, url: URL, remedy: string): string {
   if (error === undefined) return 'the hub closed the connection'
   const { code = '' } = error as NodeJS.ErrnoException
   if (code === 'EMFILE') return 'too many open files: raise the limit with ulimit -n'
   if (code === 'EADDRNOTAVAIL') return 'no local port is left'
   const flaw = flawsOfCertificates[code]
-  if (flaw !== undefined) return `the certificate is not accepted: ${flaw}; --insecure accepts any`
+  if (flaw !== undefined) return `the certificate is not accepted: ${flaw}; ${remedy}`
   const reason = opensslReason.exec(error.message)?.[1]
   if (reason !== undefined && answersWithoutTls.has(reason)) {
     return `the server does not speak TLS there: http://${url.host}?`
