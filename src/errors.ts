@@ -7,6 +7,8 @@ import type { Generation } from './protocol/generation.ts'
 export type ErrorCode =
   // the request as a whole
   | 'request_malformed'
+  | 'request_timeout'
+  | 'head_too_large'
   | 'body_malformed'
   | 'body_too_large'
   | 'misdirected_request'
@@ -51,27 +53,51 @@ export type ErrorCode =
   | 'publish_not_granted'
   | 'topic_not_granted'
   | 'subscribe_not_granted'
+  // limits: of a sender, and of the node
+  | 'connections_of_ip_too_many'
+  | 'connections_of_subject_too_many'
+  | 'connections_too_many'
+  | 'publishes_of_subject_too_many'
+  | 'publishes_too_many'
   // the hub itself
   | 'overloaded'
   | 'shutting_down'
   | 'transport_unavailable'
   | 'configuration_invalid'
 
-/** A refusal with a stable code. `message` is for the client and never holds a secret; `cause` is for the log. */
+/**
+ * A refusal with a stable code. `message` is for the client and never holds a secret: what is wrong, and how to mend it; `cause` is
+ * for the log.
+ */
 export class HubError extends Error {
   override readonly name = 'HubError'
   readonly code: ErrorCode
+  /** The first part of the message: what is wrong. */
+  readonly says: string
+  /** The second part: what to change, and where. `undefined`: the first part tells. */
+  readonly mend: string | undefined
   /** The generation whose statuses apply (a missing grant is 401 in 0.x and 403 in 1.0); `1.0` where nothing tells. */
   readonly generation: Generation | undefined
+  /** When it may be tried again, in milliseconds from now; `undefined`: nobody knows, or never. */
+  readonly retryAfterMs: number | undefined
 
   constructor(
     code: ErrorCode,
-    message: string,
-    options: { cause?: unknown; generation?: Generation | undefined } = {},
+    says: string,
+    options: {
+      mend?: string | undefined
+      cause?: unknown
+      generation?: Generation | undefined
+      retryAfterMs?: number | undefined
+    } = {},
   ) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    const { mend, cause } = options
+    super(mend === undefined ? says : `${says} ${mend}`, cause === undefined ? undefined : { cause })
     this.code = code
+    this.says = says
+    this.mend = mend
     this.generation = options.generation
+    this.retryAfterMs = options.retryAfterMs
   }
 }
 

@@ -3,8 +3,10 @@ import type { ContentfulStatusCode } from 'hono/utils/http-status'
 import { type ErrorCode, HubError } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { Environment } from './context.ts'
+import { farewell } from './farewell.ts'
+import { isGone, streamHeaders } from './stream.ts'
 import type { Authenticator } from './tokens/authenticate.ts'
-import { challenge } from './tokens/challenge.ts'
+import { challenge as challengeFor } from './tokens/challenge.ts'
 
 /** A status for both generations, or one for each. */
 type Status = ContentfulStatusCode | { readonly [generation in Generation]: ContentfulStatusCode }
@@ -12,6 +14,8 @@ type Status = ContentfulStatusCode | { readonly [generation in Generation]: Cont
 /** Every refusal's status. The compiler refuses a code without a row. */
 const statusOf: { readonly [code in ErrorCode]: Status } = {
   request_malformed: 400,
+  request_timeout: 408,
+  head_too_large: 431,
   body_malformed: 400,
   body_too_large: 413,
   misdirected_request: 421,
@@ -52,6 +56,11 @@ const statusOf: { readonly [code in ErrorCode]: Status } = {
   publish_not_granted: { '0.x': 401, '1.0': 403 },
   topic_not_granted: { '0.x': 401, '1.0': 403 },
   subscribe_not_granted: { '0.x': 401, '1.0': 403 },
+  connections_of_ip_too_many: 429,
+  connections_of_subject_too_many: 429,
+  connections_too_many: 503,
+  publishes_of_subject_too_many: 429,
+  publishes_too_many: 503,
   overloaded: 503,
   shutting_down: 503,
   transport_unavailable: 503,
@@ -68,8 +77,8 @@ export interface RefusalObserver {
 /** Characters of a path in the log: a client may send as many as fit into a request head. */
 const maxLoggedPath = 1000
 
-/** Seconds after which a client may try again what failed for a reason that passes. */
-const retryAfterSeconds = '1'
+/** After so long a client may try again what failed for a reason that passes, where nobody knows better. */
+const usualRetryAfterMs = 1000
 
 /**
  * Answers an error: what was wrong and how to mend it, with the code in front so that it can be searched for. Anything but
@@ -89,20 +98,40 @@ export function answerProblem(
     return c.body('internal: Internal Server Error\n', 500, headers)
   }
   const { code, message, cause } = error
-  const status = statusFor(error)
+  const refusal = describeRefusal(error, authenticator.resourceOf(request))
+  const { challenge } = refusal
+  const isPutOff = code === 'shutting_down' && readsEvents(c)
+  const status = isPutOff ? 200 : refusal.status
   const asked = path.slice(0, maxLoggedPath)
-  log.info({ code, status, method, path: asked, reason: message, cause: textOf(cause) }, 'request refused')
-  refused(code)
-  const challenged =
-    status === 400 && code === 'topic_reserved' ? undefined : challenge(error, authenticator.resourceOf(request))
-  if (challenged !== undefined) headers['WWW-Authenticate'] = challenged
-  if (status === 503) headers['Retry-After'] = retryAfterSeconds
+  const level = status === 500 ? 'error' : 'info'
+  // Who has gone gets no answer. Where it was sent away, for a body that did not come, that is told already.
+  if (!isGone(c.env.outgoing)) {
+    log[level]({ code, status, method, path: asked, reason: message, cause: textOf(cause) }, 'request refused')
+    refused(code)
+  }
+  if (isPutOff) return c.body(Buffer.from(farewell().bytes), 200, { ...request.answerHeaders, ...streamHeaders })
+  if (challenge !== undefined) headers['WWW-Authenticate'] = challenge
+  const retryAfterMs = error.retryAfterMs ?? (status === 503 ? usualRetryAfterMs : undefined)
+  if (retryAfterMs !== undefined) headers['Retry-After'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)))
   return c.body(`${code}: ${message}\n`, status, headers)
 }
 
-function statusFor({ code, generation = '1.0' }: HubError): ContentfulStatusCode {
+/**
+ * An EventSource never comes back after an answer that is no event stream (HTML, "server-sent events": the connection fails), and what fetches
+ * event streams mostly does as it does: where a refusal passes by itself, the answer is a stream that tells them when to come back, and ends.
+ */
+const readsEvents = ({ req }: Context<Environment>): boolean =>
+  (req.method === 'GET' || req.method === 'QUERY') && req.header('Accept')?.includes('text/event-stream') === true
+
+/** How a refusal is answered: its status, and the `WWW-Authenticate` if it has one. `resource`: what tokens for this hub name. */
+export function describeRefusal(
+  error: HubError,
+  resource: string,
+): { status: ContentfulStatusCode; challenge: string | undefined } {
+  const { code, generation = '1.0' } = error
   const row = statusOf[code]
-  return typeof row === 'number' ? row : row[generation]
+  const status = typeof row === 'number' ? row : row[generation]
+  return { status, challenge: status === 400 && code === 'topic_reserved' ? undefined : challengeFor(error, resource) }
 }
 
 const textOf = (cause: unknown): string | undefined => (cause instanceof Error ? cause.message : undefined)

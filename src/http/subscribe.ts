@@ -1,15 +1,18 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response'
 import type { Context, Handler } from 'hono'
-import { HubError } from '../errors.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Cursor } from '../hub/replay.ts'
 import type { EndReason, Subscriber } from '../hub/subscriber.ts'
+import type { Limiter } from '../limits/limiter.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { Grant } from '../protocol/grant.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import { earliest } from '../protocol/update.ts'
 import { type CodingName, chooseCoding } from './accept-encoding.ts'
+import { admitStream } from './admission.ts'
+import { requireSubscriber } from './authorize.ts'
 import { readForm } from './body.ts'
+import type { RequestBounds } from './bounds.ts'
 import type { Environment } from './context.ts'
 import type { Form } from './form.ts'
 import { headerText, headerValue } from './header-text.ts'
@@ -22,6 +25,9 @@ export interface SubscribeOptions extends Omit<StreamOptions, 'lifetime' | 'resu
   /** Subscribers without a token are allowed; they receive public updates only. */
   readonly allowAnonymous: boolean
   readonly maxRequestBodyBytes: number
+  readonly bounds: RequestBounds
+  /** `undefined`: there are no limits. */
+  readonly limiter: Limiter | undefined
   /** The longest life of a stream, in milliseconds; 0: no bound. Each lives for a random 80 to 100 % of it. */
   readonly writeTimeoutMs: number
   /** Streams are compressed for those who ask for it. */
@@ -31,16 +37,20 @@ export interface SubscribeOptions extends Omit<StreamOptions, 'lifetime' | 'resu
 /** Where clients put the id of the last event they have: the header first, then the query's spellings of all generations. */
 const cursorParameters = ['last_event_id', 'lastEventID', 'Last-Event-ID', 'lastEventId']
 
+const inBody = 'in the body, as application/x-www-form-urlencoded'
+
 /** `GET`, `HEAD` or `QUERY /.well-known/mercure`: an event stream of the updates that match. */
 export function subscribeHandler(options: SubscribeOptions): Handler<Environment> {
   return async c => {
     const { incoming, outgoing } = c.env
     const request = c.get('request')
     const form = request.query
-    if (incoming.method === 'QUERY') await readForm(incoming, options.maxRequestBodyBytes, form)
+    const hasBody = incoming.method === 'QUERY'
+    if (hasBody) await readForm(incoming, options.maxRequestBodyBytes, form)
     const grant = await request.authenticate('subscriber')
-    if (grant === null && !options.allowAnonymous) throw missingToken(request.presumedGeneration)
-    const matchers = readMatchers(form, request.compile, options.accepted)
+    requireSubscriber(grant, request.presumedGeneration, options.allowAnonymous)
+    const matchers = readMatchers(form, request.compile, options, hasBody ? inBody : undefined)
+    await admitStream(options.limiter, request, grant, outgoing)
     const requested = requestedCursor(incoming.headers['last-event-id'], form)
     const cursor = await locate(options.hub, requested, matchers, outgoing)
     // Before the head is sent: there is no way back from a 200.
@@ -143,8 +153,3 @@ function lifetimeOf(
   const endsAt = wheel.now + (life > dispatchTimeoutMs ? life - dispatchTimeoutMs : life)
   return { endsAt, reason: byToken < byTimeout ? 'token expired' : 'write timeout' }
 }
-
-const missingToken = (generation: Generation): HubError =>
-  new HubError('token_missing', 'Subscribing needs a token: this hub does not allow anonymous subscribers.', {
-    generation,
-  })

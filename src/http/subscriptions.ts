@@ -126,7 +126,8 @@ function formDecode(segment: string): string {
   }
 }
 
-function generationFromAccept(accept: string | undefined, accepted: readonly Generation[]): Generation {
+/** In whose terms the collection is answered where no token tells. */
+export function generationFromAccept(accept: string | undefined, accepted: readonly Generation[]): Generation {
   if (accepted.length === 1) return accepted[0]!
   return accept !== undefined && /application\/ld\+json/i.test(accept) ? '0.x' : '1.0'
 }

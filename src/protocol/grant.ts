@@ -158,5 +158,15 @@ function bearer({ sub, jti, exp }: Claims, generation: Generation) {
 const isAbsent = (value: unknown): value is null | undefined => value === null || value === undefined
 const isFilledList = (value: unknown): value is readonly unknown[] => Array.isArray(value) && value.length > 0
 
+/** How claims that grant something are written. */
+const forms: Readonly<Record<Generation, string>> = {
+  '0.x': '"mercure": {"publish": ["https://example.com/1"], "subscribe": ["https://example.com/{id}"]}',
+  '1.0': `"authorization_details": [{"type": "${authorizationDetailType}", "actions": ["publish"], "topics": [{"match": "https://example.com/1"}]}]`,
+}
+
 const refused = (generation: Generation, rule: string, cause?: unknown): HubError =>
-  new HubError('token_claims', `The token's claims break a rule: ${rule}.`, { generation, cause })
+  new HubError('token_claims', `The token's claims break a rule: ${rule}.`, {
+    generation,
+    mend: `Write them like this: ${forms[generation]}.`,
+    cause,
+  })

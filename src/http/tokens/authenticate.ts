@@ -12,6 +12,8 @@ import {
   findCredential,
   generationOfParameters,
 } from './credentials.ts'
+import { type Examination, examineToken } from './examine.ts'
+import { Inquiry } from './inquiry.ts'
 import { readToken, type Token } from './token.ts'
 import { type Role, type Verified, Verifier, type VerifierOptions } from './verify.ts'
 
@@ -34,14 +36,17 @@ export interface Authenticator {
    * @throws HubError `authorization_malformed`, `token_*`, `origin_*`; the promise rejects with the same
    */
   authenticate(request: AuthenticationRequest, role: Role): Grant | null | Promise<Grant | null>
+  /**
+   * Asks every rule of the token in a request's Authorization header, though one before is broken: why `authenticate` refuses it, and why
+   * it still would. `diagnose`: say also which well-known mistake may have changed a secret, which tells something of the secret.
+   */
+  examine(request: AuthenticationRequest, role: Role, diagnose: boolean): Promise<Examination>
   /** Tokens of this role can be verified. */
   verifies(role: Role): boolean
   /** Whose statuses and challenges a request gets that has no readable token. */
   presume(request: Pick<AuthenticationRequest, 'topicParameter' | 'matchParameter'>): Generation
   /** What a token's `aud` must name: the configured identifier, or the hub's URL as the request addressed it. */
   resourceOf(request: Pick<AuthenticationRequest, 'origin'>): string
-  /** Sentences for the operator, to be logged at start. */
-  readonly warnings: readonly string[]
 }
 
 /** @throws HubError `configuration_invalid` for keys and origins that cannot be used */
@@ -58,7 +63,6 @@ const bytesOf = (token: string): number => 1024 + 8 * token.length
 type Remembered = Verified & { readonly resource: string }
 
 class TokenAuthenticator implements Authenticator {
-  readonly warnings: readonly string[]
   readonly #verifier: Verifier
   /** The one generation that this hub's tokens are of; `undefined`: both, or none. */
   readonly #only: Generation | undefined
@@ -79,7 +83,6 @@ class TokenAuthenticator implements Authenticator {
     this.#resourceIdentifier = resourceIdentifier
     this.#verifier = verifier
     this.#now = now
-    this.warnings = verifier.warnings
   }
 
   verifies(role: Role): boolean {
@@ -108,6 +111,24 @@ class TokenAuthenticator implements Authenticator {
     const token = readToken(credential.token, presumed)
     this.#checkPlace(credential, request, token.generation)
     return this.#verify(token, role, resource)
+  }
+
+  async examine(request: AuthenticationRequest, role: Role, diagnose: boolean): Promise<Examination> {
+    const presumed = this.presume(request)
+    const inquiry = new Inquiry()
+    const find = () => (this.verifies(role) ? findCredential(request, this.#places, presumed) : undefined)
+    const credential = await inquiry.ask('credential', find, found =>
+      found === undefined
+        ? `This hub verifies no ${role}s: it looks at no token of theirs.`
+        : found === null
+          ? 'There is no token.'
+          : 'There is a token.',
+    )
+    const { checks } = inquiry
+    if (!credential) return { checks }
+    const resource = this.resourceOf(request)
+    const examination = await examineToken(credential.token, this.#verifier, { role, resource, presumed, diagnose })
+    return { ...examination, checks: [...checks, ...examination.checks] }
   }
 
   /** Not every place is good for every token: a cookie proves who sent it but not which page, a query shows it to everybody. */

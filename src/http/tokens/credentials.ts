@@ -85,7 +85,10 @@ function readQuery([token = '', ...more]: readonly string[]): string {
 }
 
 const malformed = (rule: string, generation: Generation): HubError =>
-  new HubError('authorization_malformed', `${rule}.`, { generation })
+  new HubError('authorization_malformed', `${rule}.`, {
+    generation,
+    mend: 'A request has one token, as it was issued: "Authorization: Bearer <JWT>".',
+  })
 
 /** Methods that change nothing, so that another site gains nothing by making a browser send them with its cookies. */
 const safeMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'QUERY'])

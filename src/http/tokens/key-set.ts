@@ -79,12 +79,14 @@ export class KeySet {
     if (this.#failed) {
       throw new HubError(
         'token_keys_unreachable',
-        `The hub could not read the keys that verify this token (last tried ${seconds} s ago); try again later.`,
+        `The hub could not read the keys that verify this token (last tried ${seconds} s ago).`,
+        { mend: 'Try again later; the log of the hub says why.' },
       )
     }
     throw new HubError(
       'token_key_unknown',
       `No key of the hub's JWK Set fits the token's kid and alg (last read ${seconds} s ago, read again for an unknown kid every ${refreshFloorMs / 1000} s at most).`,
+      { mend: 'Publish the key there, or sign with one that is there and name its kid.' },
     )
   }
 

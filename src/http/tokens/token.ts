@@ -12,6 +12,15 @@ export interface Token {
   readonly generation: Generation
 }
 
+/** The keys that may have signed a token, and how messages speak of them. */
+export interface VerifyingKeys {
+  readonly keys: Keys
+  /** Whom they verify: `publishers` or `subscribers`. */
+  readonly bearers: string
+  /** What the configuration calls them, such as `publisher_jwt_key (or jwt_key)`. */
+  readonly setting: string
+}
+
 const maxTokenLength = 65_536
 /** The decoder of jose lets white space and padding pass: one token would then have many texts. */
 const compactJws = /^[\w-]+\.[\w-]+\.[\w-]*$/
@@ -22,7 +31,11 @@ export function readToken(text: string, generation: Generation): Token {
     throw new HubError('token_malformed', `The token has more than ${maxTokenLength} characters.`, { generation })
   }
   if (!compactJws.test(text)) {
-    throw malformed('is not a signed JWT: three parts in base64url with dots between them', generation)
+    throw new HubError(
+      'token_malformed',
+      'The token is not a signed JWT: three parts in base64url with dots between them.',
+      { generation, mend: 'Send it as it was issued: nothing cut off, no quotes, "Bearer" once.' },
+    )
   }
   try {
     const header = decodeProtectedHeader(text)
@@ -44,30 +57,51 @@ export function readIssuer(token: Token): unknown {
   }
 }
 
+/** What a token claims, proven by nothing: to be shown, never to be relied on. @throws HubError `token_malformed` */
+export function readUnverifiedClaims({ text, generation }: Token): Claims {
+  return parseClaims(Buffer.from(text.split('.')[1] ?? '', 'base64url'), generation)
+}
+
 /**
- * Verifies a token's signature and gives its claims, themselves unchecked. `bearers` says whose keys these are.
+ * Verifies a token's signature and gives its claims, themselves unchecked.
  * @throws HubError `token_algorithm`, `token_key_unknown`, `token_keys_unreachable`, `token_signature`, `token_malformed`
  */
-export async function verifyToken(token: Token, keys: Keys, bearers: string): Promise<Claims> {
-  const { header, generation } = token
-  const algorithms = [...keys.algorithms]
-  if (typeof header.alg !== 'string' || !algorithms.includes(header.alg)) {
-    throw new HubError(
-      'token_algorithm',
-      `The token's alg is ${quote(header.alg)}; this hub verifies ${bearers} with ${algorithms.join(', ')}.`,
-      { generation },
-    )
-  }
+export async function verifyToken(token: Token, trusted: VerifyingKeys): Promise<Claims> {
+  checkAlgorithm(token, trusted)
+  return await verifySignature(token, trusted)
+}
+
+/** @throws HubError `token_algorithm` */
+export function checkAlgorithm({ header, generation }: Token, { keys, bearers, setting }: VerifyingKeys): void {
+  const { algorithms } = keys
+  if (typeof header.alg === 'string' && algorithms.includes(header.alg)) return
+  const accepted = algorithms.join(', ')
+  throw new HubError(
+    'token_algorithm',
+    `The token's alg is ${quote(header.alg)}; this hub verifies ${bearers} with ${accepted}.`,
+    {
+      generation,
+      mend: `Sign it with ${algorithms.length === 1 ? accepted : 'one of these'}, or change the algorithm of ${setting} in the hub's configuration.`,
+    },
+  )
+}
+
+/**
+ * The claims of a token whose algorithm is accepted.
+ * @throws HubError `token_key_unknown`, `token_keys_unreachable`, `token_signature`, `token_malformed`
+ */
+export async function verifySignature(token: Token, trusted: VerifyingKeys): Promise<Claims> {
+  const { keys } = trusted
   let refusal: HubError | undefined
   for (const key of await findKeys(token, keys)) {
     try {
-      const { payload } = await compactVerify(token.text, key, { algorithms })
-      return parseClaims(payload, generation)
+      const { payload } = await compactVerify(token.text, key, { algorithms: [...keys.algorithms] })
+      return parseClaims(payload, token.generation)
     } catch (error) {
-      refusal ??= describeFailure(error, token, bearers)
+      refusal ??= describeFailure(error, token, trusted)
     }
   }
-  throw refusal ?? unusableKey(generation)
+  throw refusal ?? unusableKey(token.generation)
 }
 
 async function findKeys({ header, generation }: Token, keys: Keys) {
@@ -75,7 +109,7 @@ async function findKeys({ header, generation }: Token, keys: Keys) {
     return await keys.find(header)
   } catch (cause) {
     throw cause instanceof HubError
-      ? new HubError(cause.code, cause.message, { generation, cause })
+      ? new HubError(cause.code, cause.says, { generation, mend: cause.mend, cause })
       : unusableKey(generation, cause)
   }
 }
@@ -92,13 +126,17 @@ function parseClaims(payload: Uint8Array, generation: Generation): Claims {
 }
 
 /** Each failure of a verification under one of the hub's own codes. */
-function describeFailure(error: unknown, { generation }: Token, bearers: string): HubError {
+function describeFailure(error: unknown, { generation }: Token, { bearers, setting }: VerifyingKeys): HubError {
   if (error instanceof HubError) return error
   if (error instanceof errors.JWSSignatureVerificationFailed) {
     return new HubError(
       'token_signature',
       `The token's signature does not fit the key with which this hub verifies ${bearers}: it was signed with another key, or altered.`,
-      { generation, cause: error },
+      {
+        generation,
+        mend: `Sign it with the key of ${setting}; "talaria token --explain" tells whether characters of it were lost on the way.`,
+        cause: error,
+      },
     )
   }
   if (error instanceof errors.JOSENotSupported) {
@@ -118,21 +156,24 @@ export function checkTimes(claims: Claims, generation: Generation, now: number):
   const expiresAt = readTime(claims, 'exp', generation)
   const validFrom = readTime(claims, 'nbf', generation)
   if (expiresAt === undefined && generation === '1.0') {
-    throw new HubError('token_claims', 'The token has no exp: an access token must say when it expires.', {
+    throw new HubError('token_claims', 'The token has no exp.', {
       generation,
+      mend: 'Add one, in seconds since 1970: an access token must say when it expires.',
     })
   }
   if (expiresAt !== undefined && expiresAt <= now) {
     const ago = ((now - expiresAt) / 1000).toFixed(0)
-    throw new HubError('token_expired', `The token expired at ${instant(expiresAt)} (${ago} s ago).`, { generation })
+    throw new HubError('token_expired', `The token expired at ${instant(expiresAt)} (${ago} s ago).`, {
+      generation,
+      mend: 'Send a fresh one; if this one is fresh, compare the clocks of its issuer and of the hub.',
+    })
   }
   if (validFrom !== undefined && validFrom > now) {
     const ahead = ((validFrom - now) / 1000).toFixed(0)
-    throw new HubError(
-      'token_not_yet_valid',
-      `The token is valid from ${instant(validFrom)} (in ${ahead} s); if that is now, compare the clocks of its issuer and of the hub.`,
-      { generation },
-    )
+    throw new HubError('token_not_yet_valid', `The token is valid from ${instant(validFrom)} (in ${ahead} s).`, {
+      generation,
+      mend: 'If that is now, compare the clocks of its issuer and of the hub.',
+    })
   }
 }
 
@@ -140,7 +181,10 @@ function readTime(claims: Claims, name: 'exp' | 'nbf', generation: Generation): 
   const seconds = claims[name]
   if (seconds === undefined || (seconds === null && generation === '0.x')) return undefined
   if (typeof seconds === 'number') return seconds * 1000
-  throw new HubError('token_claims', `The token's ${name} is not a number of seconds since 1970.`, { generation })
+  throw new HubError('token_claims', `The token's ${name} is not a number.`, {
+    generation,
+    mend: 'Write it as a number of seconds since 1970, not as text.',
+  })
 }
 
 const instant = (ms: number): string =>
@@ -149,6 +193,7 @@ const instant = (ms: number): string =>
 const unusableKey = (generation: Generation, cause?: unknown): HubError =>
   new HubError('token_key_unknown', "The key that the token's kid and alg select cannot be used to verify it.", {
     generation,
+    mend: "Correct that key in the hub's JWK Set, or sign with another one of it.",
     cause,
   })
 

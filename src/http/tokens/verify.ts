@@ -1,10 +1,12 @@
 import { HubError, quote } from '../../errors.ts'
+import { isSymmetric } from '../../protocol/algorithm.ts'
 import type { Generation } from '../../protocol/generation.ts'
 import { type Claims, type Grant, readGrant0x, readGrant1 } from '../../protocol/grant.ts'
 import type { CompileMatcher } from '../../protocol/matcher.ts'
 import type { KeySetContext } from './key-set.ts'
 import { type KeySource, type Keys, openKeys } from './keys.ts'
-import { checkTimes, readIssuer, type Token, verifyToken } from './token.ts'
+import { explainSignature, type NamedSecret } from './lost-characters.ts'
+import { checkTimes, readIssuer, type Token, type VerifyingKeys, verifyToken } from './token.ts'
 
 /** What a token's bearer wants to be. */
 export type Role = 'publisher' | 'subscriber'
@@ -33,38 +35,69 @@ export interface Verified {
 
 const bearersOf = { publisher: 'publishers', subscriber: 'subscribers' } as const
 
+/** The keys of one role. */
+interface RoleKeys extends VerifyingKeys {
+  /** `undefined`: public keys. */
+  readonly secret: NamedSecret | undefined
+}
+
+/** What the keys of a role are called: in the configuration's own problems, to clients, and to the operator who has several. */
+function namesOf(source: KeySource, role: Role, issuer: string | undefined) {
+  if (issuer !== undefined) {
+    return {
+      setting: `issuers: ${issuer}: ${role}`,
+      shown: `that issuer's ${role} (under "issuers")`,
+      secret: `the ${role} of ${quote(issuer)}`,
+    }
+  }
+  const shown = 'jwksUrl' in source ? `${role}_jwks_url` : `${role}_jwt_key (or jwt_key)`
+  return { setting: `${role}_jwt_key`, shown, secret: shown }
+}
+
+/** At least this much between two diagnoses for the log: whoever sends wrong tokens must not make the hub compute. */
+const diagnosisFloorMs = 1000
+
 /** The keys that a hub trusts, and the rules that choose among them: a token of one generation never meets the keys of the other. */
 export class Verifier {
   /** The generations whose tokens are accepted. */
   readonly accepted: ReadonlySet<Generation>
-  /** Sentences for the operator. */
-  readonly warnings: readonly string[]
-  readonly #legacy: PerRole<Keys>
-  readonly #issuers: ReadonlyMap<unknown, PerRole<Keys>>
+  readonly #legacy: PerRole<RoleKeys>
+  readonly #issuers: ReadonlyMap<unknown, PerRole<RoleKeys>>
+  readonly #secrets: readonly NamedSecret[]
   readonly #compileFor: VerifierOptions['compileFor']
   readonly #now: () => number
+  #diagnosedAt = Number.NEGATIVE_INFINITY
 
   /** @throws HubError `configuration_invalid` for keys that cannot be used */
   constructor({ legacy = {}, issuers, protocol, compileFor, log, now }: VerifierOptions) {
-    const warnings = new Set<string>()
-    const open = (source: KeySource | undefined, setting: string) =>
-      source && openKeys(source, { setting, log, now, warn: message => warnings.add(message) })
-    const openRoles = ({ publisher, subscriber }: PerRole<KeySource>, setting: (role: Role) => string) => ({
-      publisher: open(publisher, setting('publisher')),
-      subscriber: open(subscriber, setting('subscriber')),
+    const open = (sources: PerRole<KeySource>, role: Role, issuer?: string): RoleKeys | undefined => {
+      const source = sources[role]
+      if (source === undefined) return undefined
+      const { setting, shown, secret } = namesOf(source, role, issuer)
+      const isSecret = 'key' in source && isSymmetric(source.algorithm)
+      return {
+        keys: openKeys(source, { setting, log, now }),
+        bearers: bearersOf[role],
+        setting: shown,
+        secret: isSecret ? { name: secret, text: source.key } : undefined,
+      }
+    }
+    const openRoles = (sources: PerRole<KeySource>, issuer?: string) => ({
+      publisher: open(sources, 'publisher', issuer),
+      subscriber: open(sources, 'subscriber', issuer),
     })
-    this.#legacy = openRoles(protocol === '1.0' ? {} : legacy, role => `${role}_jwt_key`)
+    this.#legacy = openRoles(protocol === '1.0' ? {} : legacy)
     const trusted = protocol === '0.x' ? [] : issuers
-    this.#issuers = new Map(
-      trusted.map(issuer => [issuer.id, openRoles(issuer, role => `issuers: ${issuer.id}: ${role}`)]),
-    )
+    this.#issuers = new Map(trusted.map(issuer => [issuer.id, openRoles(issuer, issuer.id)]))
+    this.#secrets = [this.#legacy, ...this.#issuers.values()]
+      .flatMap(({ publisher, subscriber }) => [publisher?.secret, subscriber?.secret])
+      .filter(secret => secret !== undefined)
     const accepted = new Set<Generation>()
     if (this.#legacy.publisher !== undefined || this.#legacy.subscriber !== undefined) accepted.add('0.x')
     if (this.#issuers.size > 0) accepted.add('1.0')
     this.accepted = accepted
     this.#compileFor = compileFor
     this.#now = now
-    this.warnings = [...warnings]
   }
 
   verifies(role: Role): boolean {
@@ -73,52 +106,103 @@ export class Verifier {
 
   /** @throws HubError `token_*` */
   async verify(token: Token, role: Role, resource: string): Promise<Verified> {
-    const { generation } = token
-    const keys = generation === '1.0' ? this.#keysOfIssuer(token, role) : this.#keysOf0x(token, role)
-    const edition = keys.edition()
-    const claims = await verifyToken(token, keys, bearersOf[role])
-    checkTimes(claims, generation, this.#now())
-    if (generation === '1.0') checkAudience(claims, resource)
-    const read = generation === '1.0' ? readGrant1 : readGrant0x
-    return { grant: read(claims, this.#compileFor(resource)), keys, edition }
+    const trusted = this.keysOf(token, role)
+    const edition = trusted.keys.edition()
+    const claims = await verifyToken(token, trusted).catch(error => {
+      throw this.#diagnosed(error, token, role)
+    })
+    this.checkTimes(claims, token)
+    if (token.generation === '1.0') checkAudience(claims, resource)
+    return { grant: this.readGrant(claims, token, resource), keys: trusted.keys, edition }
   }
 
-  #keysOfIssuer(token: Token, role: Role): Keys {
+  /** The keys that must have signed a token, chosen by what it says of itself. @throws HubError `token_*` */
+  keysOf(token: Token, role: Role): RoleKeys {
+    return token.generation === '1.0' ? this.#keysOfIssuer(token, role) : this.#keysOf0x(token, role)
+  }
+
+  /** @throws HubError `token_expired`, `token_not_yet_valid`, `token_claims` */
+  checkTimes(claims: Claims, { generation }: Token): void {
+    checkTimes(claims, generation, this.#now())
+  }
+
+  /** @throws HubError `token_claims` */
+  readGrant(claims: Claims, { generation }: Token, resource: string): Grant {
+    return (generation === '1.0' ? readGrant1 : readGrant0x)(claims, this.#compileFor(resource))
+  }
+
+  /** Which well-known mistake made a signature that does not fit, in a sentence that shows no key; `undefined`: none. */
+  diagnose(token: Token, role: Role): string | undefined {
+    return explainSignature(token, this.keysOf(token, role).secret, this.#secrets)
+  }
+
+  /** With a diagnosis as the cause, which is for the log alone: it says something of the key. */
+  #diagnosed(error: unknown, token: Token, role: Role): unknown {
+    if (!(error instanceof HubError) || error.code !== 'token_signature') return error
+    const { code, says, mend, generation, cause } = error
+    if (Math.abs(this.#now() - this.#diagnosedAt) < diagnosisFloorMs) return error
+    this.#diagnosedAt = this.#now()
+    const diagnosis = this.diagnose(token, role)
+    return diagnosis === undefined
+      ? error
+      : new HubError(code, says, { mend, generation, cause: new Error(diagnosis, { cause }) })
+  }
+
+  #keysOfIssuer(token: Token, role: Role): RoleKeys {
     if (!this.accepted.has('1.0')) {
       throw new HubError(
         'token_generation',
-        'The token is an access token of 1.0 (its typ is at+jwt), and this hub accepts 0.x tokens only: send one of those, or name the issuer under "issuers" in its configuration.',
-        { generation: '0.x' },
+        'The token is an access token of 1.0 (its typ is at+jwt), and this hub accepts 0.x tokens only.',
+        {
+          generation: '0.x',
+          mend: 'Send one of those, with another typ, or name the issuer under "issuers" in the configuration of the hub.',
+        },
       )
     }
     const issuer = readIssuer(token)
-    if (issuer === undefined) throw issuerRefused('The token has no iss: an access token must say who issued it.')
+    if (issuer === undefined) {
+      throw issuerRefused(
+        'The token has no iss: an access token must say who issued it.',
+        'Set it to the id of an issuer that the hub has under "issuers".',
+      )
+    }
     const roles = this.#issuers.get(issuer)
     if (roles === undefined) {
-      throw issuerRefused(`The token's iss is ${quote(issuer)}, which this hub does not trust.`)
+      throw issuerRefused(
+        `The token's iss is ${quote(issuer)}, which this hub does not trust.`,
+        'Take a token of an issuer that it trusts, or add this one under "issuers" in its configuration, letter by letter.',
+      )
     }
     const keys = roles[role]
     if (keys !== undefined) return keys
-    throw issuerRefused(`The token's iss is ${quote(issuer)}, which this hub does not trust for ${bearersOf[role]}.`)
+    throw issuerRefused(
+      `The token's iss is ${quote(issuer)}, which this hub does not trust for ${bearersOf[role]}.`,
+      `Take a token of another issuer, or add a ${role} to this one under "issuers" in the configuration of the hub.`,
+    )
   }
 
-  #keysOf0x(token: Token, role: Role): Keys {
+  #keysOf0x(token: Token, role: Role): RoleKeys {
     const keys = this.#legacy[role]
     if (keys !== undefined) return keys
     throw new HubError(
       'token_type',
       `The token's typ is ${quote(token.header.typ)}; this hub verifies ${bearersOf[role]} by access tokens of 1.0 only, whose typ is "at+jwt".`,
-      { generation: '1.0' },
+      {
+        generation: '1.0',
+        mend: `Take such a token, or set ${role}_jwt_key in the configuration of the hub, for 0.x tokens.`,
+      },
     )
   }
 }
 
-const issuerRefused = (message: string): HubError => new HubError('token_issuer', message, { generation: '1.0' })
+const issuerRefused = (says: string, mend: string): HubError =>
+  new HubError('token_issuer', says, { generation: '1.0', mend })
 
-/** RFC 7519, section 4.1.3: one string or a list of them. */
-function checkAudience({ aud }: Claims, resource: string): void {
+/** RFC 7519, section 4.1.3: one string or a list of them. @throws HubError `token_audience` */
+export function checkAudience({ aud }: Claims, resource: string): void {
   if (Array.isArray(aud) ? aud.includes(resource) : aud === resource) return
   throw new HubError('token_audience', `The token's aud is ${quote(aud)}; it must name this hub, ${quote(resource)}.`, {
     generation: '1.0',
+    mend: 'Have it issued for that, or set resource_identifier to what clients call the hub (behind a proxy: use_forwarded_headers).',
   })
 }

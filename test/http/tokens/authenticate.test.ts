@@ -20,6 +20,7 @@ import {
   resource,
   withBearer,
 } from '../../support/authentication.ts'
+import { secret, sign } from '../../support/keys.ts'
 
 describe('whose rules', () => {
   for (const typ of ['at+jwt', 'AT+JWT', 'application/at+jwt', 'Application/At+Jwt']) {
@@ -45,7 +46,7 @@ describe('whose rules', () => {
   test('an access token is never checked against 0.x keys, though they would fit', async () => {
     await refuses(async () => authenticator().authenticate(withBearer(await access()), 'publisher'), {
       code: 'token_generation',
-      sentence: /accepts 0\.x tokens only: .*"issuers"/,
+      sentence: /accepts 0\.x tokens only\. .*"issuers"/,
       generation: '0.x',
     })
     const other: AuthenticatorOptions['issuers'] = [{ id: 'https://other.example', publisher: hmac }]
@@ -287,5 +288,24 @@ describe('what was verified before', () => {
     await refuses(() => hub.authenticate(withBearer(token), 'publisher'), { code: 'token_not_yet_valid' })
     clock.now = now
     assert.notEqual(await hub.authenticate(withBearer(token), 'publisher'), null)
+  })
+})
+
+describe('a signature that does not fit', () => {
+  test('is explained to the log at most once a second, and never to the sender', async () => {
+    let time = now
+    const hub = authenticator({ now: () => time })
+    const token = await sign({ mercure: { publish: ['*'] } }, { key: Buffer.from(`${secret}\n`) })
+    const causeAfter = async (ms: number) => {
+      time += ms
+      const refusal = await refuses(() => hub.authenticate(withBearer(token), 'publisher'), { code: 'token_signature' })
+      assert.doesNotMatch(refusal.message, /line break/)
+      return `${refusal.cause}`
+    }
+    const explained = /with a line break at its end/
+    assert.match(await causeAfter(0), explained)
+    assert.doesNotMatch(await causeAfter(0), explained)
+    assert.doesNotMatch(await causeAfter(999), explained)
+    assert.match(await causeAfter(1), explained)
   })
 })

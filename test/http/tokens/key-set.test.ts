@@ -184,7 +184,7 @@ describe('a remote JWK Set', { timeout: 60_000 }, () => {
       await refuses(() => publish(token), {
         code: 'token_keys_unreachable',
         generation: '0.x',
-        sentence: /try again later/,
+        sentence: /Try again later/,
       })
       const [line] = log.lines
       assert.equal(line?.level, 'warn')
