@@ -1,5 +1,6 @@
 import type { Config, Roles } from './config.ts'
 import type { Settings } from './schema.ts'
+import { formatDuration } from './values/duration.ts'
 import { countSecretBytes, type Verifier } from './values/key.ts'
 
 /** Secrets that documentations print: whoever reads these can sign tokens. */
@@ -11,6 +12,8 @@ export function warningsOf(config: Config, settings: Settings): string[] {
     ...ofKeys(config),
     ...ofGenerations(settings),
     ...ofOrigins(config),
+    ...ofSubscribers(config),
+    ...ofSilence(config),
     ...ofIdentity(config),
     ...withoutEffect(settings),
   ]
@@ -69,10 +72,53 @@ function ofGenerations({ protocol, issuers, ...settings }: Settings): string[] {
   return []
 }
 
-const ofOrigins = ({ publishAllowedOrigins }: Config): string[] =>
-  publishAllowedOrigins.includes('*')
-    ? ['publish_allowed_origins holds "*": any page on the web can publish with the cookie of a visitor who has one.']
-    : []
+function ofOrigins({ corsAllowedOrigins, publishAllowedOrigins }: Config): string[] {
+  const readers = corsAllowedOrigins.find(namesEveryHost)
+  const publishers = publishAllowedOrigins.find(origin => origin === '*' || namesEveryHost(origin))
+  return [
+    ...(publishers !== undefined
+      ? [
+          `publish_allowed_origins holds "${publishers}": any page on the web can publish with the cookie of a visitor who has one.`,
+        ]
+      : []),
+    ...(corsAllowedOrigins.includes('*') && corsAllowedOrigins.length > 1
+      ? [
+          'cors_allowed_origins holds "*" beside other origins: with "*" no page may send cookies (credentials), these neither. Take it out, or leave it alone.',
+        ]
+      : []),
+    ...(readers !== undefined && !corsAllowedOrigins.includes('*')
+      ? [
+          `cors_allowed_origins holds "${readers}": any page on the web can read private updates with the cookie (credentials) of a visitor who has one.`,
+        ]
+      : []),
+  ]
+}
+
+/** `https://*` and the like. */
+const namesEveryHost = (origin: string): boolean => /^[^:]+:\/\/\*(:\d+)?$/.test(origin)
+
+/** Where nobody can be verified, everybody is anonymous. */
+function ofSubscribers({ allowAnonymous, subscriptions, keys, issuers }: Config): string[] {
+  if (!allowAnonymous || [keys, ...issuers].some(({ subscriber }) => subscriber !== null)) return []
+  return [
+    'allow_anonymous is on and no subscriber can be verified: private updates reach nobody. Set jwt_key or subscriber_jwt_key, or issuers with a subscriber.',
+    ...(subscriptions
+      ? ['subscriptions is on and no subscriber can be verified: everybody may read who is subscribed.']
+      : []),
+  ]
+}
+
+/** What nginx, HAProxy's usual configurations and cloud load balancers wait for a stream that is silent, and then cut it. */
+const proxyIdleMs = 60_000
+
+function ofSilence({ heartbeatIntervalMs }: Config): string[] {
+  if (heartbeatIntervalMs > 0 && heartbeatIntervalMs < proxyIdleMs) return []
+  const silence =
+    heartbeatIntervalMs === 0 ? 'no heartbeat' : `a heartbeat every ${formatDuration(heartbeatIntervalMs)}`
+  return [
+    `heartbeat_interval: ${silence}; many proxies (nginx, load balancers) cut a stream that is silent for 60s. Keep it below that, such as 15s.`,
+  ]
+}
 
 function ofIdentity({ issuers, resourceIdentifier, publicOrigins }: Config): string[] {
   if (issuers.length === 0) return []

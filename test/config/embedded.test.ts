@@ -27,7 +27,7 @@ test('values mean what they mean in mercure.yaml', async () => {
   const { config, warnings } = await readSettings({
     transport_url: 'local://local?size=5',
     jwt_key: key,
-    heartbeat_interval: '1m30s',
+    heartbeat_interval: '1.5s',
     max_queue_bytes: '64KiB',
     max_request_body_size: 1000,
     recent: { entries: 7, bytes: '1MiB' },
@@ -37,7 +37,7 @@ test('values mean what they mean in mercure.yaml', async () => {
     subscriptions: undefined,
   })
   assert.equal(config.transportUrl.href, 'local://local?size=5')
-  assert.equal(config.heartbeatIntervalMs, 90_000)
+  assert.equal(config.heartbeatIntervalMs, 1500)
   assert.equal(config.maxQueueBytes, 65_536)
   assert.equal(config.maxRequestBodyBytes, 1000)
   assert.deepEqual(config.recent, { entries: 7, bytes: 1 << 20 })

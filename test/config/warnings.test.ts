@@ -33,6 +33,36 @@ const warned: readonly [what: string, yaml: string, warning: RegExp | null][] = 
   ],
   ['a JWK Set on this machine', `${secret}\npublisher_jwks_url: http://localhost/jwks`, null],
   ['publishing from everywhere', `${secret}\npublish_allowed_origins: "*"`, /^publish_allowed_origins holds "\*"/],
+  [
+    'publishing from every host',
+    `${secret}\npublish_allowed_origins: "https://*"`,
+    /^publish_allowed_origins holds "https:\/\/\*": any page on the web can publish/,
+  ],
+  ['publishing from one site', `${secret}\npublish_allowed_origins: "https://*.example.com"`, null],
+  ['reading from everywhere, without cookies', `${secret}\ncors_allowed_origins: "*"`, null],
+  [
+    'origins whose cookies * forbids',
+    `${secret}\ncors_allowed_origins: "* https://a.example"`,
+    /^cors_allowed_origins holds "\*" beside other origins: with "\*" no page may send cookies/,
+  ],
+  [
+    'reading with cookies from every host',
+    `${secret}\ncors_allowed_origins: "https://*"`,
+    /^cors_allowed_origins holds "https:\/\/\*": any page on the web can read private updates with the cookie/,
+  ],
+  ['anonymous subscribers beside others', `${secret}\nallow_anonymous: true\nsubscriptions: true`, null],
+  [
+    'anonymous subscribers alone',
+    'publisher_jwt_key: a-secret-of-more-than-32-bytes-for-hs256\nallow_anonymous: true',
+    /^allow_anonymous is on and no subscriber can be verified: private updates reach nobody/,
+  ],
+  ['heartbeats that proxies hear', `${secret}\nheartbeat_interval: 59s`, null],
+  [
+    'heartbeats that come when proxies have gone',
+    `${secret}\nheartbeat_interval: 1m`,
+    /^heartbeat_interval: a heartbeat every 1m; many proxies/,
+  ],
+  ['no heartbeats', `${secret}\nheartbeat_interval: 0s`, /^heartbeat_interval: no heartbeat; many proxies/],
   ['a license', `${secret}\nlicense: mine`, /^license is not needed: every transport is free\.$/],
   ['the format of Fluentd', `${secret}\nlog_format: FLUENTD`, /^log_format FLUENTD is taken as JSON\.$/],
   [
@@ -66,6 +96,14 @@ describe('a configuration is accepted', () => {
       assert.doesNotMatch(warnings.join(), /Change/)
     })
   }
+
+  test('with two warnings: a list of subscribers that everybody may read, where none can be verified', async () => {
+    const { warnings } = await load({
+      yaml: 'publisher_jwt_key: a-secret-of-more-than-32-bytes-for-hs256\nallow_anonymous: true\nsubscriptions: true',
+    })
+    assert.equal(warnings.length, 2)
+    assert.match(warnings[1]!, /^subscriptions is on and no subscriber can be verified: everybody may read/)
+  })
 
   test('with a warning of each key that is known, and of each once', async () => {
     const { warnings } = await load({
