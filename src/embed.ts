@@ -15,7 +15,7 @@ import { attach, buildParts } from './parts.ts'
 import { hubPath, unknownHubUrl } from './protocol/topic.ts'
 import type { Transport } from './transport.ts'
 
-export type { Duration, HubSettings, IssuerSettings, RoleKeys, Size } from './config/embedded.ts'
+export type { Duration, HubSettings, IssuerSettings, LimitSettings, RoleKeys, Size } from './config/embedded.ts'
 export type { Updates } from './embed/feed.ts'
 export type { NewUpdate } from './embed/publish.ts'
 export type { SubscribeOptions, TopicMatcher } from './embed/subscribe.ts'
@@ -27,8 +27,10 @@ export type {
   History,
   HistoryPage,
   HistoryStart,
+  KeyedUpdate,
   LogEntry,
   OpenTransport,
+  PublishKey,
   Transport,
   TransportContext,
   TransportLog,

@@ -3,11 +3,14 @@ import type { Config } from './config/config.ts'
 import { redactDsn } from './config/dsn.ts'
 import type { Address } from './config/values/address.ts'
 import { HubError } from './errors.ts'
+import { createAdminApp } from './http/admin.ts'
 import type { createApp } from './http/app.ts'
 import { createListener } from './http/listener.ts'
 import { createMetricsApp, type Figures } from './http/metrics.ts'
-import { openServer } from './http/server.ts'
+import { type HubServer, openServer } from './http/server.ts'
+import { timeToDrain } from './hub/drain.ts'
 import type { Hub } from './hub/hub.ts'
+import type { Limiter } from './limits/limiter.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import { attach, buildParts } from './parts.ts'
@@ -18,23 +21,30 @@ export interface RunningHub {
   readonly url: string
   /** Where the figures are; `undefined`: nowhere. */
   readonly metricsUrl: string | undefined
+  /** Where operators revoke tokens; `undefined`: nowhere. */
+  readonly adminUrl: string | undefined
   readonly hub: Hub
   /**
    * Resolves when the hub has reached its log, and is ready, or was closed before. Rejects when that is found to be impossible as it is
    * configured; the hub has closed itself then.
    */
   readonly attached: Promise<void>
-  /** Ends every stream, finishes publishes under way, and frees everything, within the configured shutdown timeout. Idempotent. */
+  /**
+   * Ends every stream, evenly within the configured shutdown timeout, and frees everything. Publishers are answered until the last stream
+   * has ended. Idempotent.
+   */
   close(): Promise<void>
 }
 
 /** Where a hub listens. */
-export type Place = Pick<Config, 'listen' | 'metrics'>
+export type Place = Pick<Config, 'listen' | 'metrics' | 'admin'>
 
 /** What differs where a hub has several processes: the first one logs that it starts and ends. */
 export interface PartOfHub {
   /** The figures of all, given those of this process. */
   readonly figures: (own: Metrics) => Figures
+  /** Who counts for the limits of the node; `undefined`: it has none. */
+  readonly limiter: Limiter | undefined
   /** Called when all else is ready. Resolves, with where to listen, when it is this process's turn to. */
   readonly toListen: () => Promise<Place>
 }
@@ -53,14 +63,19 @@ export async function serve(
   const { hub, app, figures, wheel, refused } = await buildParts(config, log, {
     openLog: () => openLog(config.transportUrl, { log, publishTimeoutMs: config.publishTimeoutMs }),
     figures: part?.figures,
+    limiter: part?.limiter,
     ownsProcess: true,
   })
-  const opened: (() => Promise<void>)[] = [() => hub.close()]
+  const servers: HubServer[] = []
+  const { shutdownTimeoutMs } = config
   const close = once(async () => {
     if (part === undefined) log.info('shutting down')
-    const closed = await Promise.allSettled(opened.map(closeOne => closeOne()))
-    wheel.close()
-    for (const result of closed) if (result.status === 'rejected') throw result.reason
+    const endsAt = performance.now() + shutdownTimeoutMs
+    for (const server of servers) server.drain()
+    await hub.drain(timeToDrain(shutdownTimeoutMs))
+    // The log stays for as long as there may be a publisher.
+    await Promise.all(servers.map(server => server.close(Math.max(0, endsAt - performance.now()))))
+    await hub.close().finally(() => wheel.close())
     if (part === undefined) log.info('stopped')
   })
   const open = async (
@@ -69,11 +84,12 @@ export async function serve(
     { host, port }: Address,
     tls: Config['tls'],
   ) => {
-    const { readTimeoutMs, readHeaderTimeoutMs, shutdownTimeoutMs } = config
+    const { readTimeoutMs, readHeaderTimeoutMs } = config
     const listener = createListener(app, { log, refused })
     const failed = (error: Error) => log.error({ err: error }, 'the server cannot accept connections')
-    const server = await openServer({ listener, setting, host, port, tls, readTimeoutMs, readHeaderTimeoutMs, failed })
-    opened.push(() => server.close(shutdownTimeoutMs))
+    const options = { listener, setting, host, port, tls, readTimeoutMs, readHeaderTimeoutMs, failed }
+    const server = await openServer({ ...options, observer: { log, refused } })
+    servers.push(server)
     return server.url
   }
   try {
@@ -88,11 +104,13 @@ export async function serve(
     if (hub.isClosing) await attached
     const url = await open('addr', app, place.listen, config.tls)
     const metricsUrl = await openMetrics(url, place)
+    const adminUrl = await openAdmin(place)
     if (!isAttached) log.info('the log is not reached yet: until it is, the hub is not ready, and refuses everybody')
     if (part === undefined) {
-      log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl }, `listening on ${url}`)
+      const transport = redactDsn(config.transportUrl)
+      log.info({ url, transport, metrics: metricsUrl, admin: adminUrl }, `listening on ${url}`)
     }
-    return { url, metricsUrl, hub, attached, close }
+    return { url, metricsUrl, adminUrl, hub, attached, close }
   } catch (error) {
     await close().catch(failure => log.error({ err: failure }, 'the hub that did not start was not closed cleanly'))
     throw error
@@ -102,6 +120,11 @@ export async function serve(
     if (place.metrics === null) return undefined
     if (place.metrics === 'main') return `${hubUrl}/metrics`
     return `${await open('metrics_addr', createMetricsApp({ hub, metrics: figures, log }), place.metrics, null)}/metrics`
+  }
+
+  async function openAdmin({ admin }: Place): Promise<string | undefined> {
+    if (admin === null) return undefined
+    return await open('admin_addr', createAdminApp({ hub, secret: admin.secret, log, refused }), admin.listen, null)
   }
 }
 

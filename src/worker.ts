@@ -1,10 +1,12 @@
 import { Socket } from 'node:net'
 import { unpackConfig } from './config/transfer.ts'
+import { isLimiting } from './limits/limiter.ts'
 import { createLog, type Log } from './log.ts'
 import { type Metrics, renderTotals, type Snapshot } from './metrics.ts'
 import { type Place, type RunningHub, serve } from './serve.ts'
 import { Link } from './workers/link.ts'
 import { openRemoteLog } from './workers/remote-log.ts'
+import { connectLimiter } from './workers/shared-limiter.ts'
 import { type Addresses, linkDescriptor, type WorkerSettings } from './workers/worker-process.ts'
 
 /** More than that left waiting by the primary process: it hangs, and nothing is worth waiting for. */
@@ -32,9 +34,10 @@ link.answer('prepare', async payload => {
   const place = Promise.withResolvers<Place>()
   const starting = serve(config, log, isLogHosted ? () => openRemoteLog(link) : undefined, {
     figures(own) {
-      if (config.metrics !== null) counters = own.counters
+      if (config.metrics !== null || config.debugger) counters = own.counters
       return totals(own)
     },
+    limiter: isLimiting(config.limits) ? connectLimiter(link, config.limits) : undefined,
     toListen() {
       prepared.resolve()
       return place.promise
@@ -47,7 +50,8 @@ link.answer('prepare', async payload => {
       process.exitCode = 1
       return close(log)
     })
-    const addresses: Addresses = { url: running.url, metricsUrl: running.metricsUrl }
+    const { url, metricsUrl, adminUrl } = running
+    const addresses: Addresses = { url, metricsUrl, adminUrl }
     return Buffer.from(JSON.stringify(addresses))
   })
   await Promise.race([prepared.promise, starting])
@@ -56,10 +60,8 @@ link.answer('prepare', async payload => {
 
 link.on('close', () => process.exit())
 
-// The primary process has gone, and with it the log and the port.
-link.closed.then(() => {
-  if (!isClosing) process.exit(1)
-})
+// The primary process has gone, and with it the log and the port: there is nothing left to end in order.
+link.closed.then(() => process.exit(isClosing ? process.exitCode : 1))
 
 /** That this process lives, and what it has counted, which then outlives it. */
 async function giveSign(): Promise<void> {
@@ -84,6 +86,4 @@ async function close(log: Log): Promise<void> {
     process.exitCode = 1
   }
   link.end()
-  await link.closed
-  process.exit()
 }

@@ -122,6 +122,22 @@ test('closing ends streams and subscriptions, and refuses what comes after', asy
   assert.equal(answer.status, 503)
 })
 
+test('closing ends clients evenly: the application publishes, and hears of it, until the last has gone', async t => {
+  const hub = await embedHub(t)
+  const origin = await listenWith(t, hub.listener)
+  const updates = await hub.subscribe({ topics: topic })
+  const clients = await Promise.all(Array.from({ length: 500 }, () => EventStream.open(`${origin}${hubPath}?topic=*`)))
+  const closed = hub.close()
+  await Promise.race(clients.map(client => client.end()))
+  await hub.publish({ topics: topic, data: 'meanwhile' })
+  assert.equal((await updates.next()).value?.data, 'meanwhile')
+  await assert.rejects(hub.subscribe({ topics: topic }), { code: 'shutting_down' })
+  assert.ok(clients.some(({ ended }) => !ended))
+  for (const client of clients) client.close()
+  await closed
+  assert.deepEqual(await updates.next(), { value: undefined, done: true })
+})
+
 test('closing cuts those who do not read', async t => {
   const hub = await embedHub(t, { shutdown_timeout: '100ms', dispatch_timeout: '0s', max_queue_bytes: '64MiB' })
   const { port, host } = new URL(await listenWith(t, hub.listener))

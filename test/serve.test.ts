@@ -76,19 +76,28 @@ suite('a hub in a process of its own', { concurrency: 4 }, () => {
     assert.match(hub.stdout, /shutting down\n.*subscriber left.*stopped\n$/s)
   })
 
-  test('a second signal changes nothing: what is under way is still answered', async () => {
+  test('signals that come together are one: what is under way is still answered', async () => {
     await using hub = await start({ config: 'shutdown_timeout: 10m\nread_timeout: 0s\nread_header_timeout: 0s' })
     const request = 'GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n'
     const busy = (await Connection.open(hub.hubUrl)).send(request.slice(0, 20))
     await fetch(new URL('/healthz', hub.hubUrl))
-    hub.signal('SIGTERM')
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGTERM'] as const) hub.signal(signal)
     await hub.until(() => hub.messages.includes('shutting down'))
-    hub.signal('SIGTERM')
-    hub.signal('SIGINT')
     busy.send(request.slice(20))
     assert.equal(readAnswer(await busy.end()).status, 200)
     assert.equal(await hub.exit(), 0)
     assert.deepEqual(hub.messages.slice(-2), ['shutting down', 'stopped'])
+  })
+
+  test('a signal that comes later ends it at once, whatever is under way', async () => {
+    await using hub = await start({ config: 'shutdown_timeout: 10m\nread_timeout: 0s\nread_header_timeout: 0s' })
+    const busy = (await Connection.open(hub.hubUrl)).send('GET /healthz HTTP/1.1\r\nHost: hub\r\n')
+    await fetch(new URL('/healthz', hub.hubUrl))
+    const again = setInterval(() => hub.signal('SIGTERM'), 100)
+    assert.equal(await hub.exit(), 143)
+    clearInterval(again)
+    await busy.end()
+    assert.deepEqual(hub.messages.slice(-2), ['shutting down', 'told again to stop (SIGTERM): the hub ends at once'])
   })
 
   test('scripts/run.mjs passes the end on, and ends as the hub does', async () => {

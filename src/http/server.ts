@@ -4,12 +4,13 @@ import {
   type IncomingMessage,
   type RequestListener,
   type Server,
-  type ServerResponse,
+  ServerResponse,
 } from 'node:http'
 import { createSecureServer, Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { finished } from 'node:stream'
 import { HubError } from '../errors.ts'
+import { refuseLate, refuseUnread, type UnreadObserver } from './unread-request.ts'
 
 export interface ServerOptions {
   readonly listener: (
@@ -28,6 +29,8 @@ export interface ServerOptions {
   readonly readTimeoutMs: number
   /** Its head within this one. */
   readonly readHeaderTimeoutMs: number
+  /** Is told of requests that never come to the listener. */
+  readonly observer: UnreadObserver
   /** Called with errors of a server that listens: it goes on, though connections may be refused (no more file descriptors). */
   readonly failed: (error: Error) => void
 }
@@ -35,6 +38,8 @@ export interface ServerOptions {
 export interface HubServer {
   /** Where it listens: `http://127.0.0.1:3000`. */
   readonly url: string
+  /** From now on a connection ends with its next answer, and its client looks for another hub. New ones are taken still. */
+  drain(): void
   /** Stops listening, ends idle connections, and waits until the others have ended, at most `graceMs`. */
   close(graceMs: number): Promise<void>
 }
@@ -64,17 +69,26 @@ export async function openServer(options: ServerOptions): Promise<HubServer> {
   }
   // With TLS both happen: its socket is another one, on top of the connection's.
   server.on('connection', keep).on('secureConnection', keep)
+  let isDraining = false
+  server.prependListener('request', (_request, response) => {
+    if (isDraining) endWithAnswer(response)
+  })
+  server.on('clientError', (error, socket) => refuseUnread(error, socket as Socket, maxHeadBytes, options.observer))
   await listen(server, options)
   server.on('error', options.failed)
   const { address, port } = server.address() as AddressInfo
   const host = options.host === '' ? address : options.host
   return {
     url: `${options.tls === null ? 'http' : 'https'}://${bracket(host)}:${port}`,
+    drain() {
+      isDraining = true
+    },
     close: graceMs => closeServer(server, sockets, graceMs),
   }
 }
 
-async function createServer({ listener, tls, readTimeoutMs, readHeaderTimeoutMs }: ServerOptions): Promise<Server> {
+async function createServer(given: ServerOptions): Promise<Server> {
+  const { listener, tls, readTimeoutMs, readHeaderTimeoutMs, observer } = given
   const options = {
     requestTimeout: readTimeoutMs,
     // Node wants the part to be no longer than the whole.
@@ -104,7 +118,7 @@ async function createServer({ listener, tls, readTimeoutMs, readHeaderTimeoutMs 
     })
     server.on('session', (session: ServerHttp2Session) => session.setTimeout(idleSessionMs, () => session.close()))
     server.on('request', (request, response) => {
-      if (request instanceof Http2ServerRequest) limitBody(request, readTimeoutMs)
+      if (request instanceof Http2ServerRequest) limitBody(request, readTimeoutMs, observer)
       return listener(request, response)
     })
     return server as unknown as Server
@@ -118,12 +132,9 @@ async function createServer({ listener, tls, readTimeoutMs, readHeaderTimeoutMs 
 }
 
 /** What `requestTimeout` is to HTTP/1.1. */
-function limitBody({ stream }: Http2ServerRequest, readTimeoutMs: number): void {
+function limitBody({ stream }: Http2ServerRequest, readTimeoutMs: number, observer: UnreadObserver): void {
   if (readTimeoutMs === 0 || stream.endAfterHeaders) return
-  const timer = setTimeout(() => {
-    if (!stream.headersSent) stream.respond({ ':status': 408 }, { endStream: true })
-    stream.close()
-  }, readTimeoutMs)
+  const timer = setTimeout(() => refuseLate(stream, observer), readTimeoutMs)
   const stop = () => clearTimeout(timer)
   stream.once('end', stop).once('close', stop)
 }
@@ -156,6 +167,12 @@ function listen(server: Server, { setting, host, port }: ServerOptions): Promise
       resolve()
     })
   })
+}
+
+/** The connection takes no other request. */
+function endWithAnswer(response: ServerResponse | Http2ServerResponse): void {
+  if (response instanceof ServerResponse) response.shouldKeepAlive = false
+  else response.stream.session?.close()
 }
 
 const bracket = (host: string): string => (host.includes(':') ? `[${host}]` : host)

@@ -9,6 +9,8 @@ import { comment, opening } from '../protocol/event-stream.ts'
 import type { CodingName } from './accept-encoding.ts'
 import type { Backlog, Waiter } from './backlog.ts'
 import { Compressor } from './compressor.ts'
+import { farewell } from './farewell.ts'
+import type { Lifetime, Notice } from './lifetime.ts'
 import { Outlet } from './outlet.ts'
 import type { Sleeper, TimerWheel } from './timer-wheel.ts'
 
@@ -22,8 +24,10 @@ export interface StreamOptions {
   readonly heartbeatMs: number
   /** How long bytes may wait with none of them leaving before the reader is given up, in milliseconds; 0: for ever. */
   readonly dispatchTimeoutMs: number
-  /** When the hub ends the stream by itself, on the wheel's clock, and why; `undefined`: never. */
-  readonly lifetime: { readonly endsAt: number; readonly reason: EndReason } | undefined
+  /** `undefined`: the hub does not end the stream by itself. */
+  readonly lifetime: Lifetime | undefined
+  /** `undefined`: the client is told nothing of its token. */
+  readonly notice: Notice | undefined
   /** The client was here before: its reconnection time, which an update may have set, is not touched. */
   readonly resumed: boolean
   /** The content coding; `undefined`: none. The headers are to say so. */
@@ -51,6 +55,9 @@ export class Stream implements Sink, Sleeper, Waiter {
   readonly #chunked: boolean
   readonly #compressor: Compressor | undefined
   #ended = false
+  /** An update has told the client how long to wait before it reconnects. */
+  #isRetrySet = false
+  #noticeAt: number
   /** The connection was asked to end cleanly and has bytes left; it is cut when they do not leave in time. */
   #ending = false
   #lastWrite: number
@@ -64,6 +71,7 @@ export class Stream implements Sink, Sleeper, Waiter {
     this.#response = response
     this.#options = options
     this.#lastWrite = options.wheel.now
+    this.#noticeAt = options.notice?.at ?? Number.POSITIVE_INFINITY
     if (response instanceof ServerResponse) {
       response.writeHead(200, headers)
       this.#chunked = response.chunkedEncoding && response.socket !== null
@@ -104,6 +112,7 @@ export class Stream implements Sink, Sleeper, Waiter {
   write(batch: Batch): void {
     if (this.#ended) return
     this.#lastWrite = this.#options.wheel.now
+    if (batch.setsRetry) this.#isRetrySet = true
     this.#send(batch)
     this.#watchWaiting()
   }
@@ -118,17 +127,25 @@ export class Stream implements Sink, Sleeper, Waiter {
 
   end(reason: EndReason): void {
     if (this.#ended) return
+    const isBehind = this.waitingBytes > 0
     this.#finish(reason)
-    // A reader that leaves its bytes where they are gets no clean end: they are freed at once.
-    if (reason === 'too slow') {
+    // A reader that leaves its bytes where they are gets no clean end: they are freed at once. What waits for one who may not have it never leaves.
+    if (reason === 'too slow' || (reason === 'revoked' && isBehind)) {
       this.#cut()
       return
     }
     this.#ending = true
     this.#stalledSince = 0
+    const isShutdown = reason === 'shutdown'
+    if (isShutdown && !this.#isRetrySet) this.#send(farewell())
     this.#compressor?.finish()
     // Node takes a connection for idle, and may close it, as soon as its answer is ended, though bytes are left.
-    this.#whenSent(() => this.#outlet.whenLeft(() => this.#response.end()))
+    this.#whenSent(() =>
+      this.#outlet.whenLeft(() => {
+        this.#response.end()
+        if (isShutdown) endConnection(this.#response, this.#out)
+      }),
+    )
     this.#watchWaiting()
   }
 
@@ -145,6 +162,10 @@ export class Stream implements Sink, Sleeper, Waiter {
     if (lifetime !== undefined && now >= lifetime.endsAt) {
       this.end(lifetime.reason)
       return undefined
+    }
+    if (now >= this.#noticeAt) {
+      this.#noticeAt = Number.POSITIVE_INFINITY
+      this.write(this.#options.notice!.compose())
     }
     if (heartbeatMs > 0 && now - this.#lastWrite >= heartbeatMs && this.#stalledSince === 0) this.write(commentBatch)
     return this.#nextCheck(now)
@@ -176,7 +197,9 @@ export class Stream implements Sink, Sleeper, Waiter {
   /** The earliest time at which there may be something to do. */
   #nextCheck(now: number): number | undefined {
     const { lifetime, heartbeatMs, dispatchTimeoutMs } = this.#options
-    let next = this.#ending ? Number.POSITIVE_INFINITY : (lifetime?.endsAt ?? Number.POSITIVE_INFINITY)
+    let next = this.#ending
+      ? Number.POSITIVE_INFINITY
+      : Math.min(this.#noticeAt, lifetime?.endsAt ?? Number.POSITIVE_INFINITY)
     if (heartbeatMs > 0 && !this.#ending) {
       const due = this.#lastWrite + heartbeatMs
       next = Math.min(next, due > now ? due : now + heartbeatMs)
@@ -238,6 +261,12 @@ function beginChunks(response: ServerResponse, socket: Socket, begin: () => void
   socket.setDefaultEncoding('utf8')
   begin()
   socket.uncork()
+}
+
+/** No request of this client is to come to a hub that shuts down: its next connection may be to another one. */
+function endConnection(response: Response, out: Writable): void {
+  if (!(response instanceof ServerResponse)) response.stream.session?.close()
+  else if (out !== response) response.once('finish', () => out.end())
 }
 
 const ignore = () => {}

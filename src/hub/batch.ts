@@ -11,6 +11,8 @@ export class Batch {
   /** What the event says, for who is in this process; `undefined`: it is none, such as a comment. */
   readonly update: Update | undefined
   readonly byteLength: number
+  /** One of its updates tells clients how long to wait before they reconnect. */
+  readonly setsRetry: boolean
   framed: Uint8Array | undefined
   deflated: Batch | Promise<Batch> | undefined
   zstandard: Batch | Promise<Batch> | undefined
@@ -23,6 +25,7 @@ export class Batch {
     this.previous = previous
     this.update = update
     this.byteLength = event.byteLength + (previous?.byteLength ?? 0)
+    this.setsRetry = (update !== undefined && update.retry > 0) || previous?.setsRetry === true
   }
 
   /** The node for these events and one more. */

@@ -91,8 +91,8 @@ export class Cluster {
   }
 
   /** The subscriptions of the other nodes, node by node. */
-  get others(): readonly ReadonlyMap<string, readonly Subscription[]>[] {
-    return [...this.#peers.values()].map(peer => peer.subscriptions)
+  get others(): readonly Pick<Peer, 'id' | 'subscriptions'>[] {
+    return [...this.#peers.values()]
   }
 
   get #rank(): number {

@@ -2,16 +2,21 @@ import { HubError } from '../errors.ts'
 import type { Grant } from '../protocol/grant.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import { earliest, type Update } from '../protocol/update.ts'
-import type { LogEntry, Transport } from '../transport.ts'
+import type { LogEntry, PublishKey, Transport } from '../transport.ts'
+import { SharedBroadcast } from './cluster/shared-broadcast.ts'
 import type { ClusterTimes } from './cluster.ts'
-import { FanOut } from './fan-out.ts'
+import { drain } from './drain.ts'
+import { type DeliveryObserver, FanOut } from './fan-out.ts'
+import { LogWriter, type LogWriterObserver } from './log-writer.ts'
 import { Presence } from './presence.ts'
 import { Recent } from './recent.ts'
 import { type Cursor, locate, type Past, type Place, replay } from './replay.ts'
+import type { RevocationList } from './revocation/revocation-list.ts'
+import { Revocations } from './revocation/revocations.ts'
 import { type EndReason, type Sink, Subscriber } from './subscriber.ts'
 import { Subscribers } from './subscribers.ts'
 
-export type { Cursor }
+export type { Cursor, PublishKey }
 
 export interface HubOptions {
   readonly transport: Transport
@@ -21,14 +26,27 @@ export interface HubOptions {
   readonly maxQueueBytes: number
   /** Announce subscriptions and keep a list of them. */
   readonly subscriptions: boolean
+  /** What is known to be revoked. Absent: nothing yet. */
+  readonly revoked?: RevocationList
   readonly observer: HubObserver
   readonly cluster?: ClusterTimes
 }
 
-/** What happens in a hub, for metrics and logs. Called on hot paths: must be quick and not throw. */
-export interface HubObserver {
-  published(update: Update): void
-  delivered(update: Update, subscribers: number): void
+/** What a hub does with its log that can fail. */
+export type LogOperation = 'publish' | 'history'
+
+/** Where the past of a subscriber that resumes begins: in the window, in the log, or in neither, which do not know its last event. */
+export type ResumedFrom = 'window' | 'log' | 'nowhere'
+
+/** What happens in a hub, for metrics and logs. Called on hot paths: must be quick and not throw. Times are in milliseconds. */
+export interface HubObserver extends DeliveryObserver, LogWriterObserver {
+  /** An update has come from the log, and is on its way to so many; `lagMs`: since it got its place there, where the log tells. */
+  delivered(update: Update, subscribers: number, lagMs: number | undefined): void
+  resumed(from: ResumedFrom): void
+  /** A subscriber has come to the log's end. */
+  replayed(subscriber: Subscriber, tookMs: number): void
+  /** The log has refused something, or has failed at it. */
+  logFailed(operation: LogOperation): void
   subscribed(subscriber: Subscriber): void
   unsubscribed(subscriber: Subscriber, reason: EndReason): void
   /** An error that no request can be told of. */
@@ -39,24 +57,30 @@ export interface HubObserver {
 export class Hub {
   /** Absent: subscriptions are neither announced nor listed. */
   readonly presence: Presence | undefined
+  readonly revocations: Revocations
   readonly #transport: Transport
+  readonly #writer: LogWriter
   readonly #maxQueueBytes: number
   readonly #observer: HubObserver
   readonly #recent: Recent
   readonly #past: Past
-  readonly #fanOut = new FanOut()
+  readonly #fanOut: FanOut
   readonly #live = new Subscribers()
   readonly #connected = new Set<Subscriber>()
   /** To stop a reading of the log whose reader has gone; only while there is one. */
   readonly #replaying = new Map<Subscriber, AbortController>()
   #lastEventId: string = earliest
   #attached = false
-  #closing = false
+  #draining = false
+  #closed = false
 
-  constructor({ transport, recent, maxQueueBytes, subscriptions, observer, cluster = {} }: HubOptions) {
+  constructor({ transport, recent, maxQueueBytes, subscriptions, revoked, observer, cluster = {} }: HubOptions) {
+    const broadcast = transport.broadcast && new SharedBroadcast(transport.broadcast)
     this.#transport = transport
+    this.#writer = new LogWriter(transport, observer)
     this.#maxQueueBytes = maxQueueBytes
     this.#observer = observer
+    this.#fanOut = new FanOut(observer)
     this.#recent = new Recent({ ...recent, entries: transport.recentEntries ?? recent.entries })
     this.#past = {
       recent: this.#recent,
@@ -65,12 +89,19 @@ export class Hub {
     }
     if (subscriptions) {
       this.presence = new Presence({
-        publish: update => transport.publish(update),
-        broadcast: transport.broadcast,
+        publish: update => this.#writer.store(update),
+        broadcast,
         times: cluster,
         failed: (error, during) => observer.failed(error, during),
       })
     }
+    this.revocations = new Revocations({
+      list: revoked,
+      connected: this.#connected,
+      broadcast,
+      times: cluster,
+      failed: (error, during) => observer.failed(error, during),
+    })
     this.#backfill = Math.max(1, transport.recentEntries ?? recent.entries)
   }
 
@@ -81,47 +112,71 @@ export class Hub {
     await this.#transport.start({ backfill: this.#backfill }, (entry, live) => this.#deliver(entry, live))
     this.#attached = true
     this.presence?.start()
+    this.revocations.start()
   }
 
   /**
-   * A hub that shuts down, or has not reached its log yet, takes no updates and no subscribers.
+   * A hub that shuts down, or has not reached its log yet, takes no subscribers.
    * @throws HubError `shutting_down`, `transport_unavailable`
    */
   requireOpen(): void {
     this.#requireNotClosing()
+    this.#requireAttached()
+  }
+
+  #requireNotClosing(): void {
+    if (this.isClosing) throw shuttingDown()
+  }
+
+  #requireAttached(): void {
     if (this.#attached) return
     throw new HubError('transport_unavailable', 'This hub has not reached its log yet: try again in a moment.')
   }
 
-  #requireNotClosing(): void {
-    if (!this.#closing) return
-    throw new HubError('shutting_down', 'This hub is shutting down: try again, at another node or in a moment.')
+  /** Resolves when the update is stored: every subscriber of every node then gets it. A hub that is drained takes updates until it is closed. */
+  async publish(update: Update): Promise<void> {
+    if (this.#closed) throw shuttingDown()
+    this.#requireAttached()
+    await this.#writer.publish(update)
   }
 
-  /** Resolves when the update is stored: every subscriber of every node then gets it. */
-  async publish(update: Update): Promise<void> {
-    this.requireOpen()
-    await this.#transport.publish(update)
-    this.#observer.published(update)
+  /**
+   * The same, unless an update was stored with this key before: then nothing is stored, and it gives the id of that update.
+   * @throws HubError `idempotency_key_reused` where that was another update
+   */
+  async publishOnce(update: Update, key: PublishKey): Promise<string | undefined> {
+    if (this.#closed) throw shuttingDown()
+    this.#requireAttached()
+    return await this.#writer.publishOnce(update, key)
   }
 
   #deliver(entry: LogEntry, live: boolean): void {
     const { update, event } = this.#recent.append(entry)
     this.#lastEventId = update.id
     if (!live) return
+    const arrivedAt = performance.now()
     this.presence?.delivered(update.id)
     let subscribers = 0
     this.#live.match(update, subscriber => {
       this.#fanOut.enqueue(subscriber, event, update)
       subscribers++
     })
-    this.#observer.delivered(update, subscribers)
+    if (subscribers > 0) this.#fanOut.time(arrivedAt)
+    const { storedAt } = entry
+    this.#observer.delivered(update, subscribers, storedAt === undefined ? undefined : Date.now() - storedAt)
   }
 
   /** Where a subscriber with these matchers resumes. Comes before `subscribe`, since the response head tells the client. */
-  locate(lastEventId: string | undefined, matchers: readonly Matcher[], signal: AbortSignal): Promise<Cursor> {
+  async locate(lastEventId: string | undefined, matchers: readonly Matcher[], signal: AbortSignal): Promise<Cursor> {
     this.requireOpen()
-    return locate(lastEventId, matchers, this.#past, signal)
+    try {
+      const cursor = await locate(lastEventId, matchers, this.#past, signal)
+      if (lastEventId !== undefined) this.#observer.resumed(resumedFrom(cursor))
+      return cursor
+    } catch (error) {
+      if (!signal.aborted) this.#observer.logFailed('history')
+      throw error
+    }
   }
 
   /**
@@ -137,8 +192,9 @@ export class Hub {
   }): Subscriber {
     this.requireOpen()
     const { matchers, grant, sink, cursor, isAnnounced = true } = options
+    this.revocations.check(grant)
     const id = `urn:uuid:${crypto.randomUUID()}`
-    const subscriber = new Subscriber({ id, matchers, grant, sink, maxQueueBytes: this.#maxQueueBytes })
+    const subscriber = new Subscriber({ id, matchers, grant, sink, isAnnounced, maxQueueBytes: this.#maxQueueBytes })
     this.#connected.add(subscriber)
     this.#observer.subscribed(subscriber)
     if (cursor.from === undefined) this.#goLive(subscriber)
@@ -149,10 +205,16 @@ export class Hub {
 
   #replay(subscriber: Subscriber, from: Place): void {
     const abort = new AbortController()
+    const startedAt = performance.now()
+    const goLive = () => {
+      this.#goLive(subscriber)
+      this.#observer.replayed(subscriber, performance.now() - startedAt)
+    }
     this.#replaying.set(subscriber, abort)
-    replay(subscriber, from, this.#past, () => this.#goLive(subscriber), abort.signal)
+    replay(subscriber, from, this.#past, goLive, abort.signal)
       .catch(error => {
         if (abort.signal.aborted) return
+        this.#observer.logFailed('history')
         this.#observer.failed(error, 'replaying history')
         subscriber.end('history unavailable')
       })
@@ -174,8 +236,9 @@ export class Hub {
     this.#observer.unsubscribed(subscriber, reason)
   }
 
+  /** It shuts down: it is drained, or closed. */
   get isClosing(): boolean {
-    return this.#closing
+    return this.#draining || this.#closed
   }
 
   /** The id of the newest entry delivered here, or `earliest`. */
@@ -183,9 +246,20 @@ export class Hub {
     return this.#lastEventId
   }
 
-  /** Bytes held by the window of newest entries. */
-  get recentBytes(): number {
-    return this.#recent.bytes
+  /** How many subscribers there are. */
+  get connected(): number {
+    return this.#connected.size
+  }
+
+  /** How many subscribers are sent their past now. */
+  get replaying(): number {
+    return this.#replaying.size
+  }
+
+  /** What the window of newest entries holds, and may hold. */
+  get window(): Readonly<Record<'entries' | 'bytes' | 'maxEntries' | 'maxBytes', number>> {
+    const { start, end, bytes, maxEntries, maxBytes } = this.#recent
+    return { entries: end - start, bytes, maxEntries, maxBytes }
   }
 
   async ready(): Promise<void> {
@@ -194,11 +268,28 @@ export class Hub {
     this.requireOpen()
   }
 
-  /** Ends every stream, waits for publishes under way, closes the transport. Idempotent. */
+  /**
+   * Takes no subscribers any more, is not ready, and ends those that it has evenly within `timeMs`, while updates are taken and delivered.
+   * Resolves when they are gone; those of the application that runs this hub stay until it is closed, and miss nothing.
+   */
+  async drain(timeMs: number): Promise<void> {
+    this.#draining = true
+    const clients = [...this.#connected].filter(({ isAnnounced }) => isAnnounced)
+    await drain(clients, timeMs)
+  }
+
+  /** Ends every stream that is left, waits for publishes under way, closes the transport. Idempotent. */
   async close(): Promise<void> {
-    this.#closing = true
+    this.#closed = true
     for (const subscriber of [...this.#connected]) subscriber.end('shutdown')
     this.presence?.leave()
+    this.revocations.leave()
     await this.#transport.close()
   }
 }
+
+const shuttingDown = (): HubError =>
+  new HubError('shutting_down', 'This hub is shutting down: try again, at another node or in a moment.')
+
+const resumedFrom = ({ from }: Cursor): ResumedFrom =>
+  from === undefined ? 'nowhere' : from.pages === undefined ? 'window' : 'log'

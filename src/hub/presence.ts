@@ -1,3 +1,4 @@
+import { v7 as uuidv7 } from 'uuid'
 import type { MatcherKind } from '../protocol/matcher.ts'
 import { createSubscriptions, type Subscription, subscriptionEvent } from '../protocol/subscription.ts'
 import type { Update } from '../protocol/update.ts'
@@ -16,8 +17,15 @@ export interface PresenceOptions {
   readonly failed: (error: unknown, during: string) => void
 }
 
+/** A node of the hub, and who is subscribed there, by subscriber. */
+export interface PresentNode {
+  readonly id: string
+  readonly subscriptions: ReadonlyMap<string, readonly Subscription[]>
+}
+
 /** Who is subscribed to what, at all nodes, announced as it changes by updates of the log that only granted subscribers receive. */
 export class Presence {
+  readonly nodeId: string
   readonly #announcements: Announcements
   /** Those of this node, by subscriber. */
   readonly #own = new Map<string, readonly Subscription[]>()
@@ -26,7 +34,10 @@ export class Presence {
 
   constructor({ publish, broadcast, times, failed }: PresenceOptions) {
     this.#announcements = new Announcements({ publish, failed })
-    if (broadcast === undefined) return
+    if (broadcast === undefined) {
+      this.nodeId = uuidv7()
+      return
+    }
     this.#cluster = new Cluster({
       ...times,
       broadcast,
@@ -35,6 +46,7 @@ export class Presence {
       announceReturn: () => this.#announceAgain(),
       failed,
     })
+    this.nodeId = this.#cluster.id
   }
 
   start(): void {
@@ -69,19 +81,34 @@ export class Presence {
   }
 
   find(subscriber: string, kind: MatcherKind, pattern: string): Subscription | undefined {
-    for (const bySubscriber of this.#nodes) {
-      const found = bySubscriber.get(subscriber)?.find(s => s.kind === kind && s.pattern === pattern)
+    for (const { subscriptions } of this.nodes) {
+      const found = subscriptions.get(subscriber)?.find(s => s.kind === kind && s.pattern === pattern)
       if (found !== undefined) return found
     }
     return undefined
   }
 
-  list(wanted: (subscription: Subscription) => boolean): Subscription[] {
-    return this.#nodes.flatMap(bySubscriber => [...bySubscriber.values()].flat().filter(wanted))
+  /**
+   * Those of all nodes, one after the other. Who comes or goes between two of them may be missing or there; those who stay are listed once.
+   */
+  *list(): Generator<Subscription, void> {
+    for (const { subscriptions } of this.nodes) for (const list of subscriptions.values()) yield* list
   }
 
-  get #nodes(): readonly ReadonlyMap<string, readonly Subscription[]>[] {
-    return this.#cluster === undefined ? [this.#own] : [this.#own, ...this.#cluster.others]
+  /** This node, and then the others. */
+  get nodes(): readonly [PresentNode, ...PresentNode[]] {
+    return [{ id: this.nodeId, subscriptions: this.#own }, ...(this.#cluster?.others ?? [])]
+  }
+
+  /** How much of it there is: nodes that are known here, and who is subscribed to how much at all of them. */
+  get size(): { readonly nodes: number; readonly subscribers: number; readonly subscriptions: number } {
+    let subscribers = 0
+    let subscriptions = 0
+    for (const node of this.nodes) {
+      subscribers += node.subscriptions.size
+      for (const list of node.subscriptions.values()) subscriptions += list.length
+    }
+    return { nodes: this.nodes.length, subscribers, subscriptions }
   }
 
   #announce(subscriptions: readonly Subscription[]): void {

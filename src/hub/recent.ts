@@ -14,8 +14,8 @@ const overheadBytes = 512
  * number in the order of delivery, counted from 0 and never reused, so that a place still means something after its entry has left.
  */
 export class Recent {
-  readonly #maxEntries: number
-  readonly #maxBytes: number
+  readonly maxEntries: number
+  readonly maxBytes: number
   #entries: (RecentEntry | undefined)[] = []
   /** How many entries at the front of `#entries` have left; cut off when they are half of it. */
   #gone = 0
@@ -29,8 +29,8 @@ export class Recent {
   #appended: (() => void)[] = []
 
   constructor(bounds: { entries: number; bytes: number }) {
-    this.#maxEntries = bounds.entries
-    this.#maxBytes = bounds.bytes
+    this.maxEntries = bounds.entries
+    this.maxBytes = bounds.bytes
   }
 
   /** The place of the oldest entry that is still here. */
@@ -51,7 +51,7 @@ export class Recent {
     const recent: RecentEntry = { ...entry, event: entry.event ?? encodeEvent(entry.update) }
     const place = this.#end++
     this.#endPosition = entry.position
-    if (this.#maxEntries > 0) this.#keep(recent, place)
+    if (this.maxEntries > 0) this.#keep(recent, place)
     this.#wake()
     return recent
   }
@@ -61,7 +61,7 @@ export class Recent {
     this.#bytes += sizeOf(recent)
     this.#placeByPosition.set(recent.position, place)
     this.#addId(recent.update.id, place)
-    while (this.#entries.length - this.#gone > this.#maxEntries || this.#bytes > this.#maxBytes) this.#dropOldest()
+    while (this.#entries.length - this.#gone > this.maxEntries || this.#bytes > this.maxBytes) this.#dropOldest()
   }
 
   #wake(): void {

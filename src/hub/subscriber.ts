@@ -30,11 +30,15 @@ export class Subscriber {
   readonly id: string
   readonly matchers: readonly Matcher[]
   readonly grant: Grant | null
+  /** In the lists of subscriptions; one that is not belongs to the application that runs the hub. */
+  readonly isAnnounced: boolean
   state: 'replaying' | 'live' | 'closed' = 'replaying'
   /** Events of this turn that wait for the fan-out's pass; `undefined`: not in its list. */
   pending: Batch | undefined
   /** The last update that the index found this subscriber for: several matchers may match, it is delivered once. */
   foundFor = 0
+  /** How many events of its past it was sent. */
+  replayed = 0
   /** For its past: what comes live is selected by the hub's index. */
   #selection: Selection | undefined
   readonly #sink: Sink
@@ -47,11 +51,13 @@ export class Subscriber {
     matchers: readonly Matcher[]
     grant: Grant | null
     sink: Sink
+    isAnnounced?: boolean
     maxQueueBytes: number
   }) {
     this.id = options.id
     this.matchers = options.matchers
     this.grant = options.grant
+    this.isAnnounced = options.isAnnounced ?? true
     this.#sink = options.sink
     this.#maxQueueBytes = options.maxQueueBytes
   }
@@ -90,7 +96,9 @@ export class Subscriber {
   replay(events: readonly { readonly event: Uint8Array; readonly update: Update }[]): void {
     let batch: Batch | undefined
     for (const { event, update } of events) batch = batch?.append(event, update) ?? new Batch(event, update)
-    if (batch !== undefined && this.state !== 'closed') this.#sink.write(batch)
+    if (batch === undefined || this.state === 'closed') return
+    this.replayed += events.length
+    this.#sink.write(batch)
   }
 
   /** Resolves when nearly everything written has left, or the subscriber has gone. */

@@ -23,5 +23,8 @@ export const comment: Uint8Array = utf8.encode(':\n')
 /** How long clients wait before they reconnect, in milliseconds, where no update says otherwise: the same for all of them. */
 export const defaultRetryMs = 3000
 
+/** How long clients wait before they reconnect from now on, in milliseconds. Not an event: it goes before one, or to the end of a stream. */
+export const encodeRetry = (ms: number): Uint8Array => utf8.encode(`retry: ${ms}\n`)
+
 /** The first bytes of a client's first stream: a comment, so that the head is not held back, and the reconnection time. */
 export const opening: Uint8Array = utf8.encode(`:\nretry: ${defaultRetryMs}\n`)

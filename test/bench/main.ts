@@ -9,12 +9,14 @@ import { replaceFigures, requirePlace } from './page.ts'
 import { type Part, parts, select } from './parts.ts'
 import { drawPlot } from './plot.ts'
 import { plotSubscribers, plotTopics } from './plots.ts'
+import { measureRestart } from './restart.ts'
 import type { Row } from './row.ts'
 import { soak } from './soak/soak.ts'
 import { printTable, writeMarkdown } from './table.ts'
 
 const usage = `npm run bench -- [ROWS…] [--quick] [--write DIRECTORY]
 npm run bench -- soak [--duration 10m]
+npm run bench -- restart
 
 Measures the hub beside a floor, in one run on one machine: absolute figures drift with the machine, ratios are what to compare.
 ROWS: ${Object.entries(parts)
@@ -22,7 +24,8 @@ ROWS: ${Object.entries(parts)
   .join(', ')}; default: all of them.
 --quick            a tenth of the work, once: to see that it runs; figures are not to be quoted
 --write DIRECTORY  write the tables into DIRECTORY/performance.md, of whole parts (${Object.keys(parts).join(', ')}), and the plots beside it
-soak               churn, slow and stalled readers, 32 publishers: is anything lost, does memory grow?`
+soak               churn, slow and stalled readers, 32 publishers: is anything lost, does memory grow?
+restart            a rolling restart of three nodes on Redis under 5,000 clients: how many come back in a second?`
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -37,12 +40,13 @@ if (values.help) {
   console.log(usage)
   process.exit(0)
 }
-const selected = requireSelected(positionals.filter(name => name !== 'soak'))
+const selected = requireSelected(positionals.filter(name => name !== 'soak' && name !== 'restart'))
 if (values.write !== undefined && positionals.some(name => !Object.hasOwn(parts, name))) {
   console.log(`--write takes whole tables: ${Object.keys(parts).join(', ')}.`)
   process.exit(1)
 }
-if (positionals.includes('soak')) process.exitCode = (await soak(values.duration)) ? 0 : 1
+if (positionals.includes('restart')) await measureRestart()
+else if (positionals.includes('soak')) process.exitCode = (await soak(values.duration)) ? 0 : 1
 else await runBench()
 
 function requireSelected(names: readonly string[]): ReturnType<typeof select> {

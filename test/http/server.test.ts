@@ -189,9 +189,7 @@ suite('closing', { concurrency: true }, () => {
     await hub.fetch('/healthz')
     const closed = hub.running.close()
     connection.send(body.slice(5))
-    const answer = readAnswer(await connection.end())
-    assert.deepEqual([answer.status, answer.headers['retry-after']], [503, '1'])
-    assert.match(answer.body, /^shutting_down: /)
+    assert.equal(readAnswer(await connection.end()).status, 200)
     await closed
   })
 

@@ -33,7 +33,7 @@ suite('subscriptions of several nodes', () => {
     await two.join('b')
     await network.pass(1)
     for (const node of network.nodes) assert.deepEqual(node.listed, ['a', 'b'])
-    const [found] = three.hub.presence!.list(({ pattern }) => pattern === 'b')
+    const found = three.hub.presence!.list().find(({ pattern }) => pattern === 'b')
     assert.deepEqual(three.hub.presence!.find(found!.subscriber, 'topic', 'b'), found)
     assert.equal(three.hub.presence!.find(found!.subscriber, 'topic', 'a'), undefined)
     one.part('a')
@@ -216,7 +216,7 @@ suite('subscriptions of several nodes', () => {
     const network = new ClusterNetwork()
     const [one] = (await startNodes(network, 2)) as [ClusterNode, ClusterNode]
     await one.join('a')
-    for (const bytes of [[], [9, 9], [2, ...Buffer.alloc(100)]]) one.receive(Uint8Array.from(bytes))
+    for (const bytes of [[], [9, 9], [3, ...Buffer.alloc(100)]]) one.receive(Uint8Array.from(bytes))
     assert.deepEqual(network.failures, [])
     one.receive(Uint8Array.from([1, ...Buffer.alloc(43, 0x30), 1, ...Buffer.from('no JSON')]))
     await network.pass(5000)

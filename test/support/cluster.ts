@@ -83,6 +83,15 @@ export class ClusterHub implements AsyncDisposable {
     await ending?.[Symbol.asyncDispose]()
   }
 
+  /** Tells it to stop; resolves with its exit code when it has. */
+  async stop(): Promise<unknown> {
+    const ending = this.#process!
+    ending.signal('SIGTERM')
+    const code = await ending.exit()
+    await ending[Symbol.asyncDispose]()
+    return code
+  }
+
   async publish(fields: Readonly<Record<string, string>>, generation: Generation = '0.x'): Promise<Answer> {
     const body = new URLSearchParams(fields).toString()
     return await this.#ask('POST', '/.well-known/mercure', tokens.publish[generation], body)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { suite, test } from 'node:test'
+import { Connection } from '../support/connection.ts'
 import { EventStream } from '../support/event-stream.ts'
 import { refused, WorkersHub } from '../support/workers.ts'
 
@@ -25,6 +26,20 @@ suite('the end of several workers', { concurrency: 3 }, () => {
       assert.deepEqual(left.map(({ worker }) => worker).sort(), [1, 2])
     })
   }
+
+  test('a later signal ends all of them at once, whatever is under way', async () => {
+    await using hub = await WorkersHub.start('shutdown_timeout: 10m\nread_timeout: 0s\nread_header_timeout: 0s')
+    await hub.subscribeAtEach('topic=a')
+    const half = 'GET /healthz HTTP/1.1\r\nHost: hub\r\n'
+    const busy = await Promise.all([1, 2, 3, 4].map(() => Connection.open(hub.url)))
+    for (const connection of busy) connection.send(half)
+    await hub.readAtEach('/healthz')
+    const again = setInterval(() => hub.process.signal('SIGINT'), 100)
+    assert.equal(await hub.process.exit(), 130)
+    clearInterval(again)
+    for (const connection of busy) await connection.end()
+    assert.ok(!hub.process.messages.includes('stopped'))
+  })
 
   test('when the primary process is killed the workers end', async () => {
     await using hub = await WorkersHub.start()

@@ -1,0 +1,218 @@
+import { setTimeout as after, setImmediate as nextTurn } from 'node:timers/promises'
+import type { Broadcast } from '../../transport.ts'
+import { type Clock, systemClock } from '../cluster/clock.ts'
+import type { ClusterTimes } from '../cluster.ts'
+import { decodeMessage, type Ended, encodeLists, encodeMessage, type Message } from './message.ts'
+import type { Revocation } from './revocation.ts'
+import type { RevocationList } from './revocation-list.ts'
+
+export interface ExchangeOptions {
+  readonly broadcast: Broadcast
+  readonly times: ClusterTimes
+  readonly list: RevocationList
+  /** Takes revocations of another node; how many streams that has closed here. */
+  readonly take: (revocations: readonly Revocation[]) => number
+  /** Ends a subscriber if it is here, and revokes its token. */
+  readonly end: (subscriber: string, until: number | null) => Ended
+  readonly failed: (error: unknown, during: string) => void
+}
+
+/** What came of a request at the other nodes. */
+export interface Answers {
+  readonly ended: readonly Ended[]
+  /** Nodes that have not answered in time. They hear of it with one of the next beats. */
+  readonly silent: number
+}
+
+interface Peer {
+  heardAt: number
+  digest: number | undefined
+  /** At its last beat it knew something else than this node. */
+  differs: boolean
+}
+
+/** How long the other nodes have to say that streams are closed. Milliseconds. */
+const patienceMs = 1000
+const maxListBytes = 64 * 1024
+/** Between two times that the same difference is asked about, in heartbeats: clocks that differ make one for as long as they do. */
+const beatsBetween = 10
+
+/**
+ * Spreads revocations over the nodes of a hub. What changes is sent as it happens; a beat tells what a node knows by a digest, and who knows
+ * something else for two of them asks for the whole. Lists are merged, so that their order, and who has sent them, does not matter.
+ */
+export class RevocationExchange {
+  readonly #options: ExchangeOptions
+  readonly #clock: Clock
+  readonly #heartbeatMs: number
+  readonly #leaseMs: number
+  readonly #id = crypto.randomUUID()
+  readonly #peers = new Map<string, Peer>()
+  readonly #requests = new Map<string, { ended: Ended[]; missing: Set<string>; answered: () => void }>()
+  readonly #informed = Promise.withResolvers<void>()
+  #isInformed = false
+  #asked: { at: number; difference: string } | undefined
+  #listAsked = false
+  #sendingList = false
+  #sendFails = false
+  #stop: (() => void) | undefined
+
+  constructor(options: ExchangeOptions) {
+    const { clock = systemClock, heartbeatMs = 3000, leaseMs = 10_000 } = options.times
+    this.#options = options
+    this.#clock = clock
+    this.#heartbeatMs = heartbeatMs
+    this.#leaseMs = leaseMs
+  }
+
+  start(): void {
+    this.#options.broadcast.receive(bytes => this.#receive(bytes))
+    this.#send({ node: this.#id, type: 'hello' })
+    this.#stop = this.#clock.every(this.#heartbeatMs, () => this.#tick())
+  }
+
+  leave(): void {
+    if (this.#stop === undefined) return
+    this.#stop()
+    this.#stop = undefined
+    this.#send({ node: this.#id, type: 'leave' })
+  }
+
+  /** Resolves when this node knows what one of the others knows, or after this time: it may be alone. */
+  async informed(withinMs: number): Promise<void> {
+    await Promise.race([this.#informed.promise, after(withinMs, undefined, { ref: false })])
+    this.#isInformed = true
+  }
+
+  /** Sends revocations to all nodes. Resolves when they have closed what they had to. */
+  spread(revocations: readonly Revocation[]): Promise<Answers> {
+    return this.#request(request => [...this.#lists(revocations, request)])
+  }
+
+  /** Has a subscriber ended wherever it is. */
+  end(subscriber: string, until: number | null): Promise<Answers> {
+    return this.#request(request => [encodeMessage({ node: this.#id, type: 'end', subscriber, until, request })])
+  }
+
+  async #request(encode: (request: string) => readonly Uint8Array[]): Promise<Answers> {
+    const request = crypto.randomUUID()
+    const ended: Ended[] = []
+    const missing = new Set(this.#peers.keys())
+    const all = Promise.withResolvers<void>()
+    if (missing.size === 0) all.resolve()
+    this.#requests.set(request, { ended, missing, answered: all.resolve })
+    await Promise.all(encode(request).map(bytes => this.#deliver(bytes)))
+    await Promise.race([all.promise, after(patienceMs, undefined, { ref: false })])
+    this.#requests.delete(request)
+    return { ended, silent: missing.size }
+  }
+
+  #tick(): void {
+    const now = this.#clock.now()
+    for (const [node, { heardAt }] of this.#peers) if (now - heardAt >= this.#leaseMs) this.#peers.delete(node)
+    this.#options.list.prune()
+    this.#beat()
+  }
+
+  #beat(): void {
+    const { digest } = this.#options.list
+    this.#send({ node: this.#id, type: 'beat', digest, isInformed: this.#isInformed })
+  }
+
+  #receive(bytes: Uint8Array): void {
+    try {
+      const message = decodeMessage(bytes)
+      if (message !== undefined && message.node !== this.#id && this.#stop !== undefined) this.#take(message)
+    } catch (error) {
+      this.#options.failed(error, 'reading a message of another node about revocations')
+    }
+  }
+
+  #take(message: Message): void {
+    const { node, type } = message
+    if (type === 'leave') {
+      this.#peers.delete(node)
+      return
+    }
+    const peer = this.#peers.get(node) ?? { heardAt: 0, digest: undefined, differs: false }
+    peer.heardAt = this.#clock.now()
+    this.#peers.set(node, peer)
+    if (type === 'hello') this.#beat()
+    else if (type === 'beat') this.#compare(node, peer, message)
+    else if (type === 'ask') {
+      if (message.of === this.#id) this.#sendList()
+    } else if (type === 'list') {
+      const closed = this.#options.take(message.revocations)
+      if (message.request !== undefined) this.#answer(message.request, { closed })
+      else if (peer.digest === this.#options.list.digest) this.#informed.resolve()
+    } else if (type === 'end') this.#answer(message.request, this.#options.end(message.subscriber, message.until))
+    else if (type === 'done') this.#takeAnswer(node, message.request, message.ended)
+  }
+
+  #compare(node: string, peer: Peer, { digest, isInformed }: Extract<Message, { type: 'beat' }>): void {
+    const own = this.#options.list.digest
+    const differed = peer.differs
+    peer.digest = digest
+    peer.differs = digest !== own
+    if (!peer.differs) {
+      if (isInformed) this.#informed.resolve()
+      return
+    }
+    // What has just changed is on its way. Who has just come cannot wait for a second beat.
+    if (!differed && this.#isInformed) return
+    const now = this.#clock.now()
+    const difference = `${own} ${digest}`
+    const intervalMs = this.#asked?.difference === difference ? beatsBetween * this.#heartbeatMs : this.#heartbeatMs / 2
+    if (this.#asked !== undefined && now - this.#asked.at < intervalMs) return
+    this.#asked = { at: now, difference }
+    this.#send({ node: this.#id, type: 'ask', of: node })
+  }
+
+  #answer(request: string, ended: Ended): void {
+    this.#send({ node: this.#id, type: 'done', request, ended })
+  }
+
+  #takeAnswer(node: string, request: string, answer: Ended): void {
+    const asked = this.#requests.get(request)
+    if (asked === undefined) return
+    asked.ended.push(answer)
+    asked.missing.delete(node)
+    if (asked.missing.size === 0) asked.answered()
+  }
+
+  /** With turns for everything else between the parts; once more if it was asked for meanwhile. */
+  async #sendList(): Promise<void> {
+    this.#listAsked = true
+    if (this.#sendingList) return
+    this.#sendingList = true
+    while (this.#listAsked && this.#stop !== undefined) {
+      await nextTurn()
+      this.#listAsked = false
+      for (const part of this.#lists(this.#options.list.all)) {
+        await this.#deliver(part)
+        await nextTurn()
+      }
+    }
+    this.#sendingList = false
+  }
+
+  #lists(revocations: readonly Revocation[], request?: string): Generator<Uint8Array> {
+    const maxBytes = Math.min(maxListBytes, this.#options.broadcast.maxBytes ?? maxListBytes)
+    return encodeLists(this.#id, revocations, { maxBytes, ...(request !== undefined && { request }) })
+  }
+
+  #send(message: Message): void {
+    void this.#deliver(encodeMessage(message))
+  }
+
+  /** Whatever is lost is found out by the next beats: a failure is told once, and counts until something was sent. */
+  async #deliver(bytes: Uint8Array): Promise<void> {
+    try {
+      await this.#options.broadcast.send(bytes)
+      this.#sendFails = false
+    } catch (error) {
+      if (!this.#sendFails) this.#options.failed(error, 'telling the other nodes of revocations')
+      this.#sendFails = true
+    }
+  }
+}

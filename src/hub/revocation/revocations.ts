@@ -1,0 +1,130 @@
+import type { Grant } from '../../protocol/grant.ts'
+import type { Broadcast } from '../../transport.ts'
+import type { ClusterTimes } from '../cluster.ts'
+import type { Subscriber } from '../subscriber.ts'
+import { RevocationExchange } from './exchange.ts'
+import type { Ended } from './message.ts'
+import type { Revocation, RevocationKind } from './revocation.ts'
+import { RevocationList } from './revocation-list.ts'
+
+export interface RevocationsOptions {
+  /** Those that this node knows. Absent: none yet. */
+  readonly list?: RevocationList | undefined
+  /** The subscribers of this node. */
+  readonly connected: Iterable<Subscriber>
+  /** How the nodes of this hub speak to each other; `undefined`: there is one. */
+  readonly broadcast: Broadcast | undefined
+  readonly times: ClusterTimes
+  readonly failed: (error: unknown, during: string) => void
+}
+
+/** What a revocation has done. */
+export interface Outcome {
+  /** `undefined`: the subscriber that it named had no token. */
+  readonly revocation: Revocation | undefined
+  /** Streams that it has closed, at all nodes. */
+  readonly closed: number
+  /** Nodes that have done what they had to, this one included. */
+  readonly nodes: number
+  /** Nodes that have not said so in time. */
+  readonly silentNodes: number
+}
+
+/** Revokes tokens at all nodes: those who stream with one are ended, and it is refused from then on. */
+export class Revocations {
+  readonly list: RevocationList
+  readonly #connected: Iterable<Subscriber>
+  readonly #exchange: RevocationExchange | undefined
+
+  constructor({ list = new RevocationList(), connected, broadcast, times, failed }: RevocationsOptions) {
+    this.list = list
+    this.#connected = connected
+    if (broadcast === undefined) return
+    this.#exchange = new RevocationExchange({
+      broadcast,
+      times,
+      list,
+      take: revocations => (list.merge(revocations) ? this.#close() : 0),
+      end: (subscriber, until) => this.#end(subscriber, until),
+      failed,
+    })
+  }
+
+  start(): void {
+    this.#exchange?.start()
+  }
+
+  leave(): void {
+    this.#exchange?.leave()
+  }
+
+  /** Resolves when this node knows what the others know, or after this time: it may be alone. */
+  async informed(withinMs: number): Promise<void> {
+    await this.#exchange?.informed(withinMs)
+  }
+
+  /** @throws HubError `token_revoked` */
+  check(grant: Grant | null): void {
+    this.list.check(grant)
+  }
+
+  /**
+   * Revokes what a token says or, for `subscription`, the token of a subscriber; `undefined`: no node has that subscriber.
+   * @param until milliseconds since 1970; a subscriber's token has an end of its own. `null`: until it is taken back
+   * @throws HubError `revocations_too_many`
+   */
+  async revoke(kind: RevocationKind, value: string, until: number | null): Promise<Outcome | undefined> {
+    if (kind === 'subscription') return await this.#revokeSubscriber(value, until)
+    const revocation = this.list.add({ kind, value }, until)
+    return await this.#spread(revocation, this.#close())
+  }
+
+  /** False: there is none with this id. */
+  async takeBack(id: string): Promise<boolean> {
+    const revocation = this.list.takeBack(id)
+    if (revocation !== undefined) await this.#exchange?.spread([revocation])
+    return revocation !== undefined
+  }
+
+  async #revokeSubscriber(subscriber: string, until: number | null): Promise<Outcome | undefined> {
+    // Where it is another node that has the subscriber, its list is as long.
+    this.list.requireRoom()
+    let found = this.#end(subscriber, until)
+    if (!found.isFound && this.#exchange !== undefined) {
+      const { ended } = await this.#exchange.end(subscriber, until)
+      found = ended.find(({ isFound }) => isFound) ?? found
+    }
+    if (!found.isFound) return undefined
+    const { revocation, closed } = found
+    if (revocation === undefined) return { revocation, closed, nodes: 1, silentNodes: 0 }
+    this.list.merge([revocation])
+    return await this.#spread(revocation, closed + this.#close())
+  }
+
+  async #spread(revocation: Revocation, closedHere: number): Promise<Outcome> {
+    const { ended, silent } = (await this.#exchange?.spread([revocation])) ?? { ended: [], silent: 0 }
+    const closed = ended.reduce((sum, { closed }) => sum + closed, closedHere)
+    return { revocation, closed, nodes: 1 + ended.length, silentNodes: silent }
+  }
+
+  /** The subscriber is ended if it is here, and all that have its token. */
+  #end(id: string, until: number | null): Ended {
+    const subscriber = [...this.#connected].find(one => one.id === id)
+    if (subscriber === undefined) return { closed: 0 }
+    const { grant } = subscriber
+    if (grant?.fingerprint === undefined) {
+      subscriber.end('revoked')
+      return { isFound: true, closed: 1 }
+    }
+    const { fingerprint: token, expiresAt = until } = grant
+    const revocation = this.list.add({ kind: 'subscription', value: id, token }, expiresAt)
+    return { isFound: true, closed: this.#close(), revocation }
+  }
+
+  /** Ends those whose token is revoked; how many. */
+  #close(): number {
+    const revoked = [...this.#connected].filter(({ grant }) => grant !== null && this.list.isRevoked(grant))
+    for (const subscriber of revoked) subscriber.end('revoked')
+    return revoked.length
+  }
+}
