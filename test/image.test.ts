@@ -211,7 +211,9 @@ describe('the image', { skip }, () => {
       const { port } = silent.address() as { port: number }
       const env = { JWT_KEY: testKey, ADDR: `127.0.0.1:${port}` }
       await using command = await Container.start({ image, volume: await makeVolume(), env, command: ['health'] })
-      const [connection] = await once(silent, 'connection')
+      const ended = command.process.exit().then(() => assert.fail(command.process.stderr))
+      const [connection] = await Promise.race([once(silent, 'connection'), ended])
+      ended.catch(() => {})
       await command.signal('SIGTERM')
       assert.ok([143, 'SIGTERM'].includes((await command.process.exit())!))
       connection.destroy()

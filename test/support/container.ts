@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile, spawnSync } from 'node:child_process'
 import { chown, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Built, isRoot, pathWithNode } from './image.ts'
+import { type Built, isRoot } from './image.ts'
 import { HubProcess } from './process.ts'
 
 /** Whether programs can be the first of a namespace, as they are in a container. */
@@ -74,7 +74,7 @@ function asUser({ image }: Order): string[] {
 function envOf({ image, volume, env = {} }: Order): Record<string, string> {
   const own = Object.entries(image.config.env).map(([key, value]) => [
     key,
-    value.replace('$PATH', pathWithNode()).replace(/^\/hub/, join(image.files, 'hub')),
+    value.replace('$PATH', `${image.base}:${process.env.PATH}`).replace(/^\/hub/, join(image.files, 'hub')),
   ])
   return { HOME: volume, TMPDIR: '/nonexistent', ...Object.fromEntries(own), ...env }
 }

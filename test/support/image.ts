@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { chmod, chown, cp, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { chmod, chown, copyFile, cp, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -27,6 +28,8 @@ export interface ImageConfig {
 /** A stage that has been built: `files` is its root directory, with nothing of its base in it. */
 export interface Built {
   readonly files: string
+  /** The directory of programs of its base: this Node. */
+  readonly base: string
   readonly config: ImageConfig
 }
 
@@ -46,6 +49,9 @@ export class ImageBuild implements AsyncDisposable {
     const directory = await mkdtemp(join(tmpdir(), 'talaria-image-'))
     // Containers are of another user.
     await chmod(directory, 0o755)
+    // This Node is the one of the base, and may be where only this user can look.
+    await mkdir(join(directory, 'base'))
+    await copyFile(process.execPath, join(directory, 'base/node'), constants.COPYFILE_FICLONE)
     const ignore = await readFile(join(root, '.dockerignore'), 'utf8')
     return new ImageBuild(args, directory, readContext(ignore), await readFile(join(root, 'Dockerfile'), 'utf8'))
   }
@@ -85,7 +91,7 @@ export class ImageBuild implements AsyncDisposable {
     const stage: StageUnderWay = { files, env: {}, args: {}, workdir: '/', config: {} }
     for (const instruction of instructions) await this.#perform(instruction, stage)
     const { env, workdir } = stage
-    return { files, config: { ...emptyConfig, ...stage.config, env, workdir } }
+    return { files, base: join(this.#directory, 'base'), config: { ...emptyConfig, ...stage.config, env, workdir } }
   }
 
   async #perform(instruction: Instruction, stage: StageUnderWay): Promise<void> {
@@ -115,7 +121,12 @@ export class ImageBuild implements AsyncDisposable {
 
   async #run(command: string, { files, workdir, args }: StageUnderWay): Promise<void> {
     assert.doesNotMatch(command, /(^|[\s"'=(:])[/~]|\.\.\/\.\./, 'a step names what is outside of its directory')
-    const env = { ...process.env, ...args, PATH: pathWithNode(), npm_config_prefer_offline: 'true' }
+    const env = {
+      ...process.env,
+      ...args,
+      PATH: `${join(this.#directory, 'base')}:${process.env.PATH}`,
+      npm_config_prefer_offline: 'true',
+    }
     await run('sh', ['-ec', command], { cwd: join(files, workdir), env }).catch(error => {
       assert.fail(`RUN ${command}\n${error.stdout}${error.stderr}`)
     })
@@ -172,6 +183,3 @@ function readContext(ignore: string): ReadonlySet<string> {
   assert.equal(first, '*')
   return new Set(rest.map(line => /^!\/([\w.-]+)$/.exec(line)?.[1] ?? assert.fail(`.dockerignore: ${line}`)))
 }
-
-/** This Node is the one of the base. */
-export const pathWithNode = (): string => `${dirname(process.execPath)}:${process.env.PATH}`
