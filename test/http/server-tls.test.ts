@@ -166,7 +166,9 @@ suite('TLS: HTTP/2 and HTTP/1.1 on one port', { concurrency: true }, () => {
     const headers = { ...form, ...(await authorization()) }
     const half = new Exchange(client.session.request(headers, { endStream: false })).read()
     half.stream.write('topic=a')
-    assert.equal((await half.end()).status, 408)
+    const late = await half.end()
+    assert.equal(late.status, 408)
+    assert.match(late.text, /^request_timeout: .+\n$/)
     assert.equal((await client.request(headers, 'topic=a').read().end()).status, 200)
     assert.deepEqual(
       hub.logs.filter(({ level }) => Number(level) >= 50),

@@ -19,7 +19,7 @@ export interface Row {
   /** Made when the row runs. */
   readonly bytes: () => string
   readonly status: number
-  /** The refusal's code, where the hub itself answers and not Node's parser. */
+  /** The refusal's code, if it is one. */
   readonly code?: string
 }
 
