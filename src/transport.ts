@@ -9,6 +9,24 @@ export interface LogEntry {
   readonly reused?: boolean
   /** The update as `encodeEvent` gives it, from a log that stores these bytes: a replay then copies them, and `update` may decode what is asked for. */
   readonly event?: Uint8Array
+  /** When it got its place, in milliseconds since 1970 by the backend's clock; absent where the log does not tell, or is in this process. */
+  readonly storedAt?: number
+}
+
+/** By what an update that is published again is recognised. */
+export interface PublishKey {
+  /** Letters, digits, `-` and `_`, 64 at most: the same for the same publisher and the same key. */
+  readonly text: string
+  /** Of what is to be published, in the same characters: a key that comes again with another fingerprint is a mistake. */
+  readonly fingerprint: string
+  /** How long it is remembered, in milliseconds. */
+  readonly rememberMs: number
+}
+
+/** The update that was stored with a key. */
+export interface KeyedUpdate {
+  readonly id: string
+  readonly fingerprint: string
 }
 
 /** Where a reader starts: after the earliest update with an id, after a position, or before everything stored. */
@@ -57,6 +75,15 @@ export interface Transport {
   publish(update: Update): Promise<void>
 
   /**
+   * As `publish`, unless an update has been stored with this key by any hub and the key is remembered still: then nothing is stored, and what
+   * resolves says which update that was. An update and its key are stored together or not at all, so that a publisher who does not know what
+   * became of the first request may send it again; of two at the same time, one waits for what becomes of the other.
+   * Absent: a hub remembers the keys of what it has stored itself, for as long as it runs.
+   * @throws HubError `transport_unavailable`
+   */
+  publishOnce?(update: Update, key: PublishKey): Promise<KeyedUpdate | undefined>
+
+  /**
    * Reads what is stored after a mark; an id means its earliest update. `topics` is a hint: entries with none of these topics may be left out.
    * Absent: nothing older than what `start` delivered can be read.
    */
@@ -70,6 +97,9 @@ export interface Transport {
    * transport with `history`: what is not stored is not resumed from. Absent: it is for as long as the hub remembers it.
    */
   holds?(position: string): boolean | Promise<boolean>
+
+  /** How many updates are stored, or about how many, where that is known without counting them; `undefined`: not now. */
+  depth?(): number | undefined | Promise<number | undefined>
 
   /** Small messages between nodes. Absent: a single node. */
   readonly broadcast?: Broadcast

@@ -2,7 +2,16 @@ import type { OpenArchive } from '../src/archive.ts'
 import { readOptions } from '../src/config/dsn.ts'
 import { HubError } from '../src/errors.ts'
 import type { Update } from '../src/protocol/update.ts'
-import type { History, HistoryStart, LogEntry, OpenTransport, Transport, TransportLog } from '../src/transport.ts'
+import type {
+  History,
+  HistoryStart,
+  KeyedUpdate,
+  LogEntry,
+  OpenTransport,
+  PublishKey,
+  Transport,
+  TransportLog,
+} from '../src/transport.ts'
 import { BoltArchive } from './bolt/archive.ts'
 import type { LogFile, NumberedEntry } from './bolt/file.ts'
 import { positionOf, readPages, sequenceAt, toLogEntry } from './bolt/history.ts'
@@ -119,8 +128,12 @@ class BoltTransport implements Transport {
     this.#deliver?.(entry, true)
   }
 
-  publish(update: Update): Promise<void> {
-    return this.#writer.publish(update)
+  async publish(update: Update): Promise<void> {
+    await this.#writer.publish(update)
+  }
+
+  publishOnce(update: Update, key: PublishKey): Promise<KeyedUpdate | undefined> {
+    return this.#writer.publish(update, key)
   }
 
   async history(
@@ -152,6 +165,10 @@ class BoltTransport implements Transport {
   #isHeld(sequence: number): boolean {
     const entry = this.#file.readOne(sequence)
     return entry !== undefined && this.#retention.isHeld(entry, Date.now())
+  }
+
+  depth(): number {
+    return this.#file.last - this.#file.first + 1
   }
 
   ready(): Promise<void> {

@@ -6,8 +6,10 @@ import type {
   History,
   HistoryPage,
   HistoryStart,
+  KeyedUpdate,
   LogEntry,
   OpenTransport,
+  PublishKey,
   Transport,
   TransportContext,
 } from '../src/transport.ts'
@@ -108,6 +110,10 @@ class RedisTransport implements Transport {
     return this.#writer.publish(update)
   }
 
+  publishOnce(update: Update, key: PublishKey): Promise<KeyedUpdate | undefined> {
+    return this.#writer.publishOnce(update, key)
+  }
+
   async history(from: HistoryStart, { signal }: { signal: AbortSignal }): Promise<History> {
     const client = await this.#connected()
     try {
@@ -156,6 +162,13 @@ class RedisTransport implements Transport {
   async #connected(): Promise<Client> {
     const late = () => unreadable(this.#outage.reason ?? 'there is no connection')
     return (await inTime(this.#commands.session(), historyPatienceMs, late)).client
+  }
+
+  async depth(): Promise<number | undefined> {
+    const client = this.#commands.current?.client
+    if (client === undefined) return undefined
+    const late = () => unusable(backend, 'it does not answer')
+    return await inTime(client.xlen(this.#keys.log), readyMs, late).catch(() => undefined)
   }
 
   async ready(): Promise<void> {

@@ -13,10 +13,14 @@ const kinds = [
   'log-facts',
   'start',
   'publish',
+  'publish-once',
   'history',
   'page',
   'holds',
+  'depth',
   'ready',
+  'admit-stream',
+  'admit-publish',
   // of the primary process to a worker, no answer
   'entry',
   'tail',
@@ -27,6 +31,7 @@ const kinds = [
   'release',
   'will',
   'leave',
+  'stream-over',
 ] as const
 export type FrameKind = (typeof kinds)[number]
 

@@ -1,5 +1,6 @@
+import { onceThrough } from '../key-memory.ts'
 import type { LogEntry, Transport } from '../transport.ts'
-import { decodeUpdate, encodeEntry } from './entry.ts'
+import { decodeKeyedUpdate, decodeUpdate, encodeEntry } from './entry.ts'
 import { encodeFrame } from './frame.ts'
 import type { Link } from './link.ts'
 import { Readings } from './readings.ts'
@@ -10,11 +11,13 @@ export interface LogFacts {
   readonly recentEntries: number | null
   readonly hasHistory: boolean
   readonly saysWhatItHolds: boolean
+  readonly saysHowDeep: boolean
 }
 
 /** The primary process's side of the log: opened here, once, and offered to every worker. An entry is encoded once for all of them. */
 export class LogHost {
   readonly #transport: Transport
+  readonly #once: ReturnType<typeof onceThrough>
   readonly #tail: Tail
   /** Those to which entries are sent. */
   readonly #started = new Set<Link>()
@@ -30,6 +33,7 @@ export class LogHost {
 
   private constructor(transport: Transport, recent: { entries: number; bytes: number }) {
     this.#transport = transport
+    this.#once = onceThrough(transport)
     this.#tail = new Tail({ ...recent, entries: transport.recentEntries ?? recent.entries })
   }
 
@@ -47,12 +51,17 @@ export class LogHost {
       recentEntries: recentEntries ?? null,
       hasHistory: history !== undefined,
       saysWhatItHolds: holds !== undefined,
+      saysHowDeep: this.#transport.depth !== undefined,
     }
     link.answer('log-facts', () => Buffer.from(JSON.stringify(facts)))
     link.answer('start', payload => this.#start(link, payload.readUInt32BE(0)))
     link.answer('publish', async payload => {
       await this.#transport.publish(decodeUpdate(payload))
       return undefined
+    })
+    link.answer('publish-once', async payload => {
+      const { update, key } = decodeKeyedUpdate(payload)
+      return Buffer.from(JSON.stringify((await this.#once(update, key)) ?? null))
     })
     link.answer('ready', async () => {
       await this.#transport.ready?.()
@@ -62,6 +71,7 @@ export class LogHost {
       const isHeld = (await this.#transport.holds?.(position.toString())) ?? true
       return Uint8Array.of(isHeld ? 1 : 0)
     })
+    link.answer('depth', async () => Buffer.from(JSON.stringify((await this.#transport.depth?.()) ?? null)))
     if (history !== undefined) new Readings(link, history.bind(this.#transport))
     this.#relay(link)
   }

@@ -1,7 +1,16 @@
 import { HubError } from '../errors.ts'
 import type { Update } from '../protocol/update.ts'
-import type { Broadcast, History, HistoryPage, HistoryStart, LogEntry, Transport } from '../transport.ts'
-import { decodeEntry, decodePage, encodeUpdate } from './entry.ts'
+import type {
+  Broadcast,
+  History,
+  HistoryPage,
+  HistoryStart,
+  KeyedUpdate,
+  LogEntry,
+  PublishKey,
+  Transport,
+} from '../transport.ts'
+import { decodeEntry, decodePage, encodeKeyedUpdate, encodeUpdate } from './entry.ts'
 import type { Link } from './link.ts'
 import type { LogFacts } from './log-host.ts'
 import type { ReadingAnswer, ReadingRequest } from './readings.ts'
@@ -11,13 +20,15 @@ const maxWaitingBytes = 64 << 20
 
 /** A worker's side of the log: the transport that the primary process has opened, as if it were open here. */
 export async function openRemoteLog(link: Link): Promise<Transport> {
-  const { recentEntries, hasHistory, saysWhatItHolds }: LogFacts = JSON.parse((await link.ask('log-facts')).toString())
+  const facts: LogFacts = JSON.parse((await link.ask('log-facts')).toString())
+  const { recentEntries, hasHistory, saysWhatItHolds, saysHowDeep } = facts
   const log = new RemoteLog(link)
   return Object.assign(
     log,
     recentEntries === null ? {} : { recentEntries },
     hasHistory ? { history: log.read.bind(log) } : {},
     saysWhatItHolds ? { holds: log.stillHolds.bind(log) } : {},
+    saysHowDeep ? { depth: log.askDepth.bind(log) } : {},
   )
 }
 
@@ -54,6 +65,17 @@ class RemoteLog implements Transport {
   }
 
   async publish(update: Update): Promise<void> {
+    await this.#store('publish', encodeUpdate(update))
+  }
+
+  /** The process that keeps the log remembers keys for all workers, if the log itself does not. */
+  async publishOnce(update: Update, key: PublishKey): Promise<KeyedUpdate | undefined> {
+    const answer = await this.#store('publish-once', encodeKeyedUpdate(update, key))
+    const first: KeyedUpdate | null = JSON.parse(answer.toString())
+    return first ?? undefined
+  }
+
+  async #store(kind: 'publish' | 'publish-once', payload: Buffer): Promise<Buffer> {
     this.#requireOpen()
     if (this.#link.waitingBytes > maxWaitingBytes) {
       throw new HubError(
@@ -61,10 +83,10 @@ class RemoteLog implements Transport {
         'The process that keeps the log takes no updates now: try again later.',
       )
     }
-    const stored = this.#link.ask('publish', encodeUpdate(update))
+    const stored = this.#link.ask(kind, payload)
     this.#publishing.add(stored)
     try {
-      await stored
+      return await stored
     } finally {
       this.#publishing.delete(stored)
     }
@@ -104,6 +126,12 @@ class RemoteLog implements Transport {
   async stillHolds(position: string): Promise<boolean> {
     const [isHeld] = await this.#link.ask('holds', Buffer.from(position))
     return isHeld === 1
+  }
+
+  /** The transport's `depth`, where it has one. */
+  async askDepth(): Promise<number | undefined> {
+    const depth: number | null = JSON.parse((await this.#link.ask('depth')).toString())
+    return depth ?? undefined
   }
 
   async ready(): Promise<void> {

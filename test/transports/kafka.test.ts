@@ -2,7 +2,7 @@ import { after, describe, test } from 'node:test'
 import { open } from '../../transports/kafka.ts'
 import { newTopic, removeTopic } from '../support/kafka.ts'
 import { noKafkaProgram, openKafka } from '../support/services/kafka.ts'
-import { testTransport } from './contract.ts'
+import { remembersNoKeys, testTransport } from './contract.ts'
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} }
 
@@ -18,6 +18,7 @@ if (noKafkaProgram !== false && process.env.TALARIA_TEST_KAFKA_URL === undefined
         const url = newTopic(broker.url, size === undefined ? {} : { size })
         return { open: () => open(url, { log: silent }), dispose: () => removeTopic(url) }
       },
+      skip: [remembersNoKeys],
     })
   })
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { open } from '../../transports/local.ts'
 import { startNode } from '../support/node.ts'
-import { testTransport } from './contract.ts'
+import { remembersNoKeys, tellsNoTime, testTransport } from './contract.ts'
 
 const context = { log: { info() {}, warn() {}, error() {} } }
 const openUrl = (url: string) => open(new URL(url), context)
@@ -11,6 +11,8 @@ testTransport({
   name: 'local://local?size=',
   create: async ({ size = 0 }) => ({ open: () => openUrl(`local://local?size=${size}`), dispose: async () => {} }),
   skip: [
+    remembersNoKeys,
+    tellsNoTime,
     {
       reason: 'the log lives in the process',
       tests: ['restart: history and the last event id are there before anything is published'],

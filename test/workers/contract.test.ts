@@ -1,7 +1,7 @@
 import { open } from '../../transports/local.ts'
 import { LogDirectory } from '../support/bolt.ts'
 import { openThroughTwo } from '../support/log-ends.ts'
-import { testTransport } from '../transports/contract.ts'
+import { remembersNoKeys, tellsNoTime, testTransport } from '../transports/contract.ts'
 
 testTransport({
   name: 'bolt:// through two workers',
@@ -12,6 +12,7 @@ testTransport({
       dispose: () => directory[Symbol.asyncDispose](),
     }
   },
+  skip: [tellsNoTime],
 })
 
 const context = { log: { info() {}, warn() {}, error() {} } }
@@ -23,6 +24,8 @@ testTransport({
     dispose: async () => {},
   }),
   skip: [
+    remembersNoKeys,
+    tellsNoTime,
     {
       reason: 'the log lives in the process',
       tests: ['restart: history and the last event id are there before anything is published'],

@@ -152,12 +152,13 @@ export class Tail {
       this.#tellForeign(topic, record.offset)
       return undefined
     }
-    const { offset, update, after } = placed
+    const { offset, timeMs, update, after } = placed
     const deliver = () => {
       this.#next = offset + 1
       this.#last = offset
       this.#trail.add(offset, update.id)
-      this.#deliver({ position: extent.positionOf(offset), update, reused: ids.add(placed) }, true)
+      const position = extent.positionOf(offset)
+      this.#deliver({ position, update, reused: ids.add(placed), storedAt: timeMs }, true)
     }
     if (after !== undefined) return heard(after).then(deliver)
     deliver()

@@ -226,12 +226,12 @@ export class Tail {
   }
 
   #deliverLive(entry: NumberedUpdate): void {
-    const { number, update, reused } = entry
+    const { number, update, reused, timeMs } = entry
     const { timeline, delivering } = this.#options
     this.#number = number
     delivering(entry)
     timeline.trail.add(entry)
-    this.#deliver({ position: positionOf(number, timeline), update, reused }, true)
+    this.#deliver({ position: positionOf(number, timeline), update, reused, storedAt: timeMs }, true)
   }
 
   /** Asks for the log's end: notifications get lost with connections, and a log may be lost, too. */

@@ -195,7 +195,8 @@ export class Tail {
     const deliver = () => {
       this.#options.extent.note(position)
       this.#goTo(position)
-      this.#deliver({ ...toLogEntry(placed), reused: this.#options.ids.add(placed) }, true)
+      const reused = this.#options.ids.add(placed)
+      this.#deliver({ ...toLogEntry(placed), reused, storedAt: message.timeMs }, true)
     }
     const stamp = readStamp(message)
     const waiting = stamp === undefined ? undefined : this.#heard.reached(stamp.node, stamp.messages)

@@ -59,10 +59,13 @@ export function decodeEntry([position, fields]: StreamEntry): NumberedEntry | un
     }
   }
   if (!Number.isSafeInteger(number) || id === undefined || data === undefined || topics.length === 0) return undefined
+  const place = position.toString('latin1')
   return {
     number,
     reused,
-    position: position.toString('latin1'),
+    position: place,
+    // Redis makes its marks of its clock.
+    storedAt: Number.parseInt(place, 10),
     update: { id, topics, data, type, retry, private: isPrivate },
   }
 }
