@@ -8,6 +8,9 @@ import {
   Registry,
 } from 'prom-client'
 import type { HubObserver } from './hub/hub.ts'
+import { registerEventLoopDelay } from './metrics/event-loop.ts'
+import { countFlow } from './metrics/flow.ts'
+import { type Readings, showState } from './metrics/state.ts'
 
 export interface Metrics {
   /** Counts what happens in the hub. */
@@ -26,83 +29,41 @@ export interface Metrics {
 /** The figures of one process, as JSON takes them. */
 export type Snapshot = readonly MetricObjectWithValues<MetricValue<string>>[]
 
-/** What the figures are of: functions read those that are only known when asked for. */
-export interface MetricsOptions {
-  readonly recentBytes: () => number
-  readonly waitingBytes: () => number
+export interface MetricsOptions extends Readings {
+  /** What the hub is: its version, and the scheme of its log's URL. */
+  readonly version: string
+  readonly transport: string
   /** The process is the hub's alone, and its figures are, too. */
   readonly ownsProcess: boolean
 }
 
-/** The figures of one hub, in a registry of its own. */
-export function createMetrics({ ownsProcess, ...read }: MetricsOptions): Metrics {
+/** The figures of one hub, in a registry of its own. Each has a row in docs/metrics.md; labels have few values, none of them a client's. */
+export function createMetrics({ ownsProcess, version, transport, ...readings }: MetricsOptions): Metrics {
   const registry = new Registry()
-  if (ownsProcess) collectDefaultMetrics({ register: registry })
-  const registers = [registry]
-  const connected = new Gauge({
-    name: 'mercure_subscribers_connected',
-    help: 'Subscribers connected now.',
-    registers,
-  })
-  const subscribers = new Counter({
-    name: 'mercure_subscribers_total',
-    help: 'Subscribers that have connected.',
-    registers,
-  })
-  const updates = new Counter({
-    name: 'mercure_updates_total',
-    help: 'Updates that publishers had stored through this node.',
-    registers,
-  })
-  const deliveries = new Counter({
-    name: 'talaria_deliveries_total',
-    help: 'Updates handed to subscribers of this node as they were published, one for each subscriber.',
-    registers,
-  })
-  const ended = new Counter({
-    name: 'talaria_streams_ended_total',
-    help: 'Event streams that ended, by reason.',
-    labelNames: ['reason'],
-    registers,
-  })
+  if (ownsProcess) {
+    collectDefaultMetrics({ register: registry })
+    registerEventLoopDelay(registry)
+  }
+  const observer = countFlow(registry)
+  showState(registry, readings)
+  new Gauge({
+    name: 'talaria_info',
+    help: 'Always 1: the version of the hub, the scheme of its transport, and the version of Node.',
+    labelNames: ['version', 'transport', 'node'],
+    aggregator: 'max',
+    registers: [registry],
+  }).set({ version, transport, node: process.version }, 1)
   const refused = new Counter({
     name: 'talaria_requests_refused_total',
     help: 'Requests that were refused, by reason code.',
     labelNames: ['code'],
-    registers,
-  })
-  new Gauge({
-    name: 'talaria_recent_bytes',
-    help: 'Memory of the newest updates kept for reconnections, an estimate in bytes.',
-    registers,
-    collect() {
-      this.set(read.recentBytes())
-    },
-  })
-  new Gauge({
-    name: 'talaria_waiting_bytes',
-    help: 'Bytes that wait for slow subscribers; what waits for several is counted once.',
-    registers,
-    collect() {
-      this.set(read.waitingBytes())
-    },
+    registers: [registry],
   })
   const counters = new Registry()
   for (const { name, type } of registry.getMetricsAsArray())
     if (isCounted.has(String(type))) counters.registerMetric(registry.getSingleMetric(name)!)
   return {
-    observer: {
-      published: () => updates.inc(),
-      delivered: (_update, count) => deliveries.inc(count),
-      subscribed: () => {
-        subscribers.inc()
-        connected.inc()
-      },
-      unsubscribed: (_subscriber, reason) => {
-        connected.dec()
-        ended.inc({ reason })
-      },
-    },
+    observer,
     refused: code => refused.inc({ code }),
     render: () => registry.metrics(),
     contentType: registry.contentType,
@@ -118,7 +79,7 @@ export function createProcessMetrics(): () => Promise<Snapshot> {
   return () => registry.getMetricsAsJSON()
 }
 
-/** The figures of several processes as one, in the text format of Prometheus: sums, and for the event loop's delays their mean, least and most. */
+/** The figures of several processes as one, in the text format of Prometheus: each in the way that is said where it is made, which is their sum if nothing is. */
 export const renderTotals = (snapshots: readonly Snapshot[]): Promise<string> =>
   AggregatorRegistry.aggregate([...snapshots]).metrics()
 

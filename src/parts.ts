@@ -1,4 +1,5 @@
 import { setTimeout as after } from 'node:timers/promises'
+import manifest from '../package.json' with { type: 'json' }
 import { checkTransportUrl } from '../transports/index.ts'
 import type { Config } from './config/config.ts'
 import type { Verifier } from './config/values/key.ts'
@@ -8,14 +9,21 @@ import { Backlog } from './http/backlog.ts'
 import { createCompilers } from './http/compilers.ts'
 import type { Figures } from './http/metrics.ts'
 import { compileOrigins } from './http/origin.ts'
+import type { Question } from './http/question.ts'
 import { TimerWheel } from './http/timer-wheel.ts'
 import { type Authenticator, createAuthenticator } from './http/tokens/authenticate.ts'
 import type { KeySource } from './http/tokens/keys.ts'
+import { TrustedProxies } from './http/trusted-proxies.ts'
+import { type Explanation, judge } from './http/verdict.ts'
 import { Hub, type HubObserver } from './hub/hub.ts'
+import { RevocationList } from './hub/revocation/revocation-list.ts'
 import type { Subscriber } from './hub/subscriber.ts'
 import type { HubLog } from './hub-log.ts'
+import { isLimiting, type Limiter, NodeLimiter } from './limits/limiter.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import type { Transport } from './transport.ts'
+
+export type { Explanation, Question }
 
 /** What a hub consists of, wherever it is reached. */
 export interface Parts {
@@ -32,6 +40,10 @@ export interface Parts {
 
 export interface PartsOptions {
   readonly openLog: () => Promise<Transport>
+  /** What the log is called. Absent: as the scheme of its URL. */
+  readonly logName?: string | undefined
+  /** Who counts for the limits. Absent: this process, where there are limits. */
+  readonly limiter?: Limiter | undefined
   /** The figures to be shown, given the hub's own. Absent: these. */
   readonly figures?: ((own: Metrics) => Figures) | undefined
   /** The hub has this process for itself: its memory, its event loop and the like are among the figures. */
@@ -44,19 +56,25 @@ export interface PartsOptions {
  */
 export async function buildParts(config: Config, log: HubLog, options: PartsOptions): Promise<Parts> {
   const compileFor = createCompilers()
-  const authenticator = buildAuthenticator(config, compileFor, log)
+  const revoked = new RevocationList()
+  const authenticator = buildAuthenticator(config, compileFor, log, revoked)
   const transport = await options.openLog()
   const backlog = new Backlog(config.maxQueueBytesTotal)
   const metrics = createMetrics({
-    recentBytes: () => hub.recentBytes,
-    waitingBytes: () => backlog.bytes,
+    version: manifest.version,
+    transport: options.logName === undefined ? config.transportUrl.protocol.replace(':', '') : 'custom',
     ownsProcess: options.ownsProcess,
+    hub: () => hub,
+    backlog,
+    depth: transport.depth?.bind(transport),
+    subscriptions: config.subscriptions,
   })
   const hub = new Hub({
     transport,
     recent: config.recent,
     maxQueueBytes: config.maxQueueBytes,
     subscriptions: config.subscriptions,
+    revoked,
     observer: observe(metrics, log),
   })
   const wheel = new TimerWheel(tickFor(config))
@@ -65,14 +83,16 @@ export async function buildParts(config: Config, log: HubLog, options: PartsOpti
     hub,
     authenticator,
     compileFor,
-    accepted: config.protocol === 'auto' ? ['1.0', '0.x'] : [config.protocol],
+    accepted: acceptedBy(config),
     allowAnonymous: config.allowAnonymous,
     corsAllowedOrigins:
       config.corsAllowedOrigins.length === 0
         ? undefined
         : compileOrigins(config.corsAllowedOrigins, 'cors_allowed_origins'),
     publicUrls: config.publicOrigins,
-    useForwardedHeaders: config.useForwardedHeaders,
+    trustedProxies: config.useForwardedHeaders ? new TrustedProxies(config.trustedProxies) : undefined,
+    bounds: config.limits,
+    limiter: options.limiter ?? (isLimiting(config.limits) ? new NodeLimiter(config.limits) : undefined),
     maxRequestBodyBytes: config.maxRequestBodyBytes,
     wheel,
     backlog,
@@ -82,7 +102,18 @@ export async function buildParts(config: Config, log: HubLog, options: PartsOpti
     compress: config.compress,
     metadata: describeResource(config),
     metrics: config.metrics === 'main' ? figures : undefined,
-    demo: config.demo,
+    debugger: config.debugger
+      ? {
+          version: manifest.version,
+          transport: options.logName ?? config.transportUrl.protocol.replace(':', ''),
+          workers: config.workers,
+          figures,
+          demo: config.demo,
+          cookieNames: config.cookieNames,
+          publishAllowedOrigins: compileOrigins(config.publishAllowedOrigins, 'publish_allowed_origins'),
+          keys: trustedKeys(config),
+        }
+      : undefined,
     log,
     refused: metrics.refused,
   })
@@ -91,6 +122,8 @@ export async function buildParts(config: Config, log: HubLog, options: PartsOpti
 
 /** How long a hub waits for its log before it answers without. */
 const attachMs = 1000
+/** How long it waits for other nodes to tell what is revoked: it may be alone. */
+const informedMs = 250
 
 /**
  * Starts a hub and resolves when it has reached its log, or after a second: who asks while the log is away is told so; where it is there,
@@ -102,7 +135,7 @@ export async function attach(
   log: HubLog,
   giveUp: (error: unknown) => Promise<void>,
 ): Promise<{ readonly isAttached: boolean; readonly attached: Promise<void> }> {
-  const started = hub.start()
+  const started = start(hub)
   const isAttached = await Promise.race([started.then(() => true), after(attachMs, false, { ref: false })])
   const attached = isAttached ? started : attachLate(started)
   attached.catch(() => {})
@@ -120,6 +153,12 @@ export async function attach(
   }
 }
 
+/** Where it listens only after this, nobody comes in with a token that is known to be revoked. */
+async function start(hub: Hub): Promise<void> {
+  await hub.start()
+  await hub.revocations.informed(informedMs)
+}
+
 /**
  * Finds what only shows when the parts are built: key files that cannot be read, options that a transport does not have.
  * Nothing is opened. @throws HubError `configuration_invalid`
@@ -129,22 +168,46 @@ export async function checkParts(config: Config, log: HubLog): Promise<void> {
   await checkTransportUrl(config.transportUrl)
 }
 
-function buildAuthenticator(config: Config, compileFor: AppOptions['compileFor'], log: HubLog): Authenticator {
+/**
+ * What a hub of this configuration answers to tokens, and why. Nothing is opened; key sets that are not files are fetched.
+ * @throws HubError `configuration_invalid`
+ */
+export async function createJudge(config: Config, log: HubLog): Promise<(question: Question) => Promise<Explanation>> {
+  const compileFor = createCompilers()
+  const authenticator = buildAuthenticator(config, compileFor, log)
+  const { allowAnonymous, subscriptions, limits: bounds } = config
+  const rules = { authenticator, compileFor, accepted: acceptedBy(config), allowAnonymous, subscriptions, bounds }
+  return question => judge(question, { ...rules, diagnose: true })
+}
+
+const acceptedBy = ({ protocol }: Config): AppOptions['accepted'] => (protocol === 'auto' ? ['1.0', '0.x'] : [protocol])
+
+function buildAuthenticator(
+  config: Config,
+  compileFor: AppOptions['compileFor'],
+  log: HubLog,
+  revoked?: RevocationList,
+): Authenticator {
   return createAuthenticator({
-    legacy: { publisher: keySource(config.keys.publisher), subscriber: keySource(config.keys.subscriber) },
-    issuers: config.issuers.map(({ id, publisher, subscriber }) => ({
-      id,
-      publisher: keySource(publisher),
-      subscriber: keySource(subscriber),
-    })),
-    protocol: config.protocol,
+    ...trustedKeys(config),
     cookieNames: config.cookieNames,
     publishAllowedOrigins: config.publishAllowedOrigins,
     resourceIdentifier: config.resourceIdentifier ?? undefined,
     compileFor,
     log,
+    ...(revoked !== undefined && { checkRevoked: grant => revoked.check(grant) }),
   })
 }
+
+const trustedKeys = ({ keys, issuers, protocol }: Config) => ({
+  legacy: { publisher: keySource(keys.publisher), subscriber: keySource(keys.subscriber) },
+  issuers: issuers.map(({ id, publisher, subscriber }) => ({
+    id,
+    publisher: keySource(publisher),
+    subscriber: keySource(subscriber),
+  })),
+  protocol,
+})
 
 const keySource = (verifier: Verifier | null): KeySource | undefined =>
   verifier === null ? undefined : 'key' in verifier ? verifier : { ...verifier, jwksUrl: verifier.jwksUrl.href }
@@ -159,8 +222,8 @@ function describeResource({ issuers, cookieNames, subscriptions }: Config): AppO
 function observe({ observer }: Metrics, log: HubLog): HubObserver {
   return {
     ...observer,
-    published(update) {
-      observer.published(update)
+    published(update, tookMs) {
+      observer.published(update, tookMs)
       log.debug({ update }, 'update published')
     },
     subscribed(subscriber) {

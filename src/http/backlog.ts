@@ -10,18 +10,25 @@ export interface Waiter {
  * counted once: an update that many healthy readers have not taken yet weighs no more than for one of them.
  */
 export class Backlog {
-  readonly #maxBytes: number
+  readonly maxBytes: number
   readonly #holders = new Map<Uint8Array, number>()
   readonly #waiters = new Set<Waiter>()
   #bytes = 0
 
   /** `maxBytes` 0: no bound. */
   constructor(maxBytes: number) {
-    this.#maxBytes = maxBytes === 0 ? Number.POSITIVE_INFINITY : maxBytes
+    this.maxBytes = maxBytes === 0 ? Number.POSITIVE_INFINITY : maxBytes
   }
 
   get bytes(): number {
     return this.#bytes
+  }
+
+  /** For how many bytes wait, and the most that wait for one of them. */
+  get waiters(): { readonly count: number; readonly mostBytes: number } {
+    let mostBytes = 0
+    for (const { waitingBytes } of this.#waiters) if (waitingBytes > mostBytes) mostBytes = waitingBytes
+    return { count: this.#waiters.size, mostBytes }
   }
 
   add(waiter: Waiter): void {
@@ -38,7 +45,7 @@ export class Backlog {
     this.#holders.set(bytes, holders + 1)
     if (holders > 0) return
     this.#bytes += bytes.byteLength
-    if (this.#bytes > this.#maxBytes) this.#relieve()
+    if (this.#bytes > this.maxBytes) this.#relieve()
   }
 
   release(bytes: Uint8Array): void {
@@ -59,7 +66,7 @@ export class Backlog {
   #relieve(): void {
     const waiters = [...this.#waiters].map(waiter => ({ waiter, bytes: waiter.waitingBytes }))
     for (const { waiter } of waiters.sort((a, b) => b.bytes - a.bytes)) {
-      if (this.#bytes <= this.#maxBytes * 0.75) return
+      if (this.#bytes <= this.maxBytes * 0.75) return
       waiter.end('too slow')
     }
   }

@@ -18,17 +18,6 @@ import { testIssuer } from '../support/token.ts'
 const page = await readDocument('docs/operations.md')
 const nginxMissing = spawnSync('nginx', ['-v']).error !== undefined && missing('this machine has no nginx')
 
-test('docs/operations.md has the figures that there are', async () => {
-  await using hub = await startHub({ metrics_enabled: true, metrics_addr: '' })
-  const figures = await (await hub.fetch('/metrics')).text()
-  const served = [...figures.matchAll(/^# TYPE (\w+) /gm)].map(match => match[1]!)
-  const own = served.filter(name => /^(mercure|talaria)_/.test(name))
-  const listed = [...page.text.matchAll(/^\| `((?:mercure|talaria)_\w+)/gm)].map(match => match[1]!)
-  assert.deepEqual(listed.toSorted(), own.toSorted())
-  for (const [, name = ''] of page.text.matchAll(/`((?:nodejs|process)_\w+\w)`/g))
-    assert.ok(served.includes(name), name)
-})
-
 describe('the nginx of docs/operations.md', { skip: nginxMissing }, () => {
   test('passes streams on as they come, and says which URL was asked for', async () => {
     await using hub = await startHub({ use_forwarded_headers: true, issuers: [testIssuer] })

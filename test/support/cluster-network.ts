@@ -152,6 +152,11 @@ export class ClusterNode implements Clock {
       observer: {
         published: () => {},
         delivered: () => {},
+        firstWritten: () => {},
+        lastWritten: () => {},
+        resumed: () => {},
+        replayed: () => {},
+        logFailed: () => {},
         subscribed: () => {},
         unsubscribed: () => {},
         failed: error => network.failures.push(error),
@@ -206,10 +211,7 @@ export class ClusterNode implements Clock {
 
   /** The topics of the whole cluster's subscriptions, as this node lists them. */
   get listed(): string[] {
-    return this.hub
-      .presence!.list(() => true)
-      .map(({ pattern }) => pattern)
-      .sort()
+    return [...this.hub.presence!.list()].map(({ pattern }) => pattern).sort()
   }
 
   /** Ends as a process does that is killed. */

@@ -3,7 +3,7 @@ import type { Subscriber } from '../../src/hub/subscriber.ts'
 import type { Grant } from '../../src/protocol/grant.ts'
 import { createMatcherCompiler, type Matcher } from '../../src/protocol/matcher.ts'
 import type { Update } from '../../src/protocol/update.ts'
-import type { Transport } from '../../src/transport.ts'
+import type { PublishKey, Transport } from '../../src/transport.ts'
 import { Collector } from './collector.ts'
 
 export const compile = createMatcherCompiler({ base: 'http://hub.example/.well-known/mercure' })
@@ -16,6 +16,7 @@ export const subscribeGrant = (...selectors: string[]): Grant => ({
   publish: null,
   subscribe: topicMatchers(...selectors),
   payloadFor: () => undefined,
+  issuer: undefined,
   subject: undefined,
   tokenId: undefined,
   expiresAt: undefined,
@@ -31,11 +32,19 @@ export const createTestUpdate = (fields: Partial<Update> & { id: string }): Upda
   ...fields,
 })
 
+/** A key that is remembered for longer than a test takes, unless it says otherwise. */
+export const createTestKey = (text: string, { fingerprint = 'same', rememberMs = 300_000 } = {}): PublishKey => ({
+  text,
+  fingerprint,
+  rememberMs,
+})
+
 /** A hub without HTTP on a transport, and what failed in it. */
 export interface TestNode {
   readonly hub: Hub
   readonly failures: unknown[]
   publish(fields: Partial<Update> & { id: string }): Promise<void>
+  publishOnce(fields: Partial<Update> & { id: string }, key: PublishKey): Promise<string | undefined>
   subscribe(options: {
     topics: string[]
     lastEventId?: string
@@ -54,6 +63,11 @@ export async function startNode(
   const observer: HubObserver = {
     published: () => {},
     delivered: () => {},
+    firstWritten: () => {},
+    lastWritten: () => {},
+    resumed: () => {},
+    replayed: () => {},
+    logFailed: () => {},
     subscribed: () => {},
     unsubscribed: () => {},
     failed: error => failures.push(error),
@@ -66,6 +80,7 @@ export async function startNode(
     hub,
     failures,
     publish: fields => hub.publish(createTestUpdate(fields)),
+    publishOnce: (fields, key) => hub.publishOnce(createTestUpdate(fields), key),
     async subscribe({ topics, lastEventId, grant, collector = new Collector() }) {
       const matchers = topicMatchers(...topics)
       const cursor = await hub.locate(lastEventId, matchers, new AbortController().signal)

@@ -27,6 +27,34 @@ suite('figures of several workers', { concurrency: 2 }, () => {
     }
   })
 
+  test('histograms are added up, what all know of the same is shown once, and readiness is that of the least', async () => {
+    const lines = 'metrics_enabled: true\nmetrics_addr: ""\nsubscriptions: true'
+    await using hub = await WorkersHub.start(lines)
+    const streams = await hub.subscribeAtEach('topic=a')
+    for (let i = 0; i < 10; i++) assert.ok(await hub.publish({ topic: 'a' }))
+    for (const { stream } of streams) await stream.take(10)
+    const connected = hub.process.messages.filter(msg => msg === 'new subscriber').length
+    // Each of two subscriptions, whose beginning is an update of the log, and the end of those that were too many.
+    const kept = 10 + 2 * connected + 2 * (connected - 2)
+    const isSettled = (figures: ReadonlyMap<string, number>) =>
+      figures.get('talaria_presence_subscriptions') === 4 && figures.get('talaria_recent_updates') === kept
+    const read = async () => (await hub.readAtEach('/metrics')).map(figuresOf)
+    while (!(await read()).every(isSettled));
+    for (const figures of await read()) {
+      assert.equal(figures.get('talaria_publish_seconds_count'), 10)
+      // Each worker gets every update; those that announce subscriptions match nobody.
+      assert.equal(figures.get('talaria_fan_out_subscribers_sum'), 20)
+      assert.equal(figures.get('talaria_delivery_last_seconds_count'), 20)
+      assert.equal(figures.get('talaria_nodes'), 2)
+      assert.equal(figures.get('talaria_presence_subscribers'), 2)
+      assert.equal(figures.get('mercure_subscribers_connected'), 2)
+      assert.equal(figures.get('talaria_ready'), 1)
+      assert.equal(figures.get('talaria_history_updates'), kept)
+      assert.equal(figures.get('talaria_waiting_bytes_limit'), 256 << 20)
+      assert.ok(figures.get('talaria_start_time_seconds')! <= Date.now() / 1000)
+    }
+  })
+
   test('what a worker has counted outlives it, though nobody had asked for it', async () => {
     const lines = 'metrics_enabled: true\nmetrics_addr: ""\nheartbeat_interval: 1s'
     await using hub = await WorkersHub.start(lines, 2, impatient())

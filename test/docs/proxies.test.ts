@@ -1,0 +1,217 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { EventSource } from 'eventsource'
+import { createCertificate } from '../support/certificate.ts'
+import { readDocument } from '../support/documents.ts'
+import { EventStream } from '../support/event-stream.ts'
+import { openSession } from '../support/http2.ts'
+import { type Settings, startHub, type TestHub } from '../support/hub.ts'
+import { listen } from '../support/reception.ts'
+import { publishAcross } from '../support/reconnection.ts'
+import { proxyPrograms } from '../support/reverse-proxies/programs.ts'
+import { type ProxyProgram, ReverseProxy } from '../support/reverse-proxies/reverse-proxy.ts'
+import { bearer, encodeSegment, subscriptionsPath } from '../support/subscriptions.ts'
+import { publisherToken, signAccessToken, subscriberToken, testIssuer } from '../support/token.ts'
+
+// The snippets of docs/proxies.md, run as they stand there but for addresses and files.
+const { snippets } = await readDocument('docs/proxies.md')
+const certificate = await createCertificate()
+after(() => certificate[Symbol.asyncDispose]())
+
+const forwarded: Settings = { use_forwarded_headers: true, issuers: [testIssuer] }
+const topic = 'https://example.com/books/1'
+
+const snippetFor = ({ language }: ProxyProgram): string => snippets.find(snippet => snippet.language === language)!.text
+
+const startProxy = (
+  program: ProxyProgram,
+  hub: TestHub,
+  change = (snippet: string) => snippet,
+): Promise<ReverseProxy> => ReverseProxy.start(program, change(snippetFor(program)), hub, certificate)
+
+async function publish(proxy: ReverseProxy, fields: Record<string, string>): Promise<string> {
+  const answer = await fetch(proxy.hubUrl, {
+    method: 'POST',
+    body: new URLSearchParams(fields),
+    headers: bearer(await publisherToken()),
+  })
+  const text = await answer.text()
+  assert.equal(answer.status, 200, text)
+  return text
+}
+
+for (const program of proxyPrograms) {
+  describe(`the ${program.name} of docs/proxies.md`, { skip: program.missing, concurrency: true }, () => {
+    let hub: TestHub
+    let proxy: ReverseProxy
+    before(async () => {
+      hub = await startHub({ ...forwarded, heartbeat_interval: '15s', compress: true, subscriptions: true })
+      proxy = await startProxy(program, hub)
+    })
+    after(async () => {
+      await proxy[Symbol.asyncDispose]()
+      await hub.close()
+    })
+    const subscribe = (query: string, init?: RequestInit) => EventStream.open(`${proxy.hubUrl}?${query}`, init)
+
+    test('a stream without updates outlives what it waits for silence', { timeout: 115_000 }, async () => {
+      const stream = await subscribe('topic=silence')
+      // The first is what every stream begins with; the others come every 15 s.
+      await stream.until(text => (text.match(/^:$/gm) ?? []).length === 6)
+      const id = await publish(proxy, { topic: 'silence' })
+      assert.equal((await stream.take())[0]?.id, id)
+      stream.close()
+    })
+
+    test('a stream begins at once, and updates come as they are published, whatever their length', async () => {
+      const stream = await subscribe('topic=lengths')
+      await stream.until(text => text.startsWith(':\n'))
+      for (const length of [0, 1, 5000, 200_000, 2]) {
+        const data = 'ü '.repeat(length / 2)
+        const id = await publish(proxy, { topic: 'lengths', data })
+        const [event] = await stream.take()
+        assert.deepEqual([event?.id, event?.data], [id, data])
+      }
+      stream.close()
+    })
+
+    test('so do those that the hub compresses', async () => {
+      const stream = await subscribe('topic=compressed', { headers: { 'Accept-Encoding': 'gzip' } })
+      assert.equal(stream.response.headers.get('content-encoding'), 'gzip')
+      for (const data of ['one', 'two'.repeat(10_000), 'three']) {
+        await publish(proxy, { topic: 'compressed', data })
+        assert.equal((await stream.take())[0]?.data, data)
+      }
+      stream.close()
+    })
+
+    test('many streams share a connection of HTTP/2', async () => {
+      await using client = await openSession(proxy)
+      const path = '/.well-known/mercure?topic=many'
+      const streams = Array.from({ length: 20 }, () => client.request({ ':path': path }).read())
+      for (const stream of streams) await stream.until(() => stream.text.startsWith(':'))
+      const id = await publish(proxy, { topic: 'many' })
+      for (const stream of streams) await stream.until(() => stream.text.includes(`id: ${id}\n`))
+    })
+
+    test('a client that leaves is gone for the hub', async () => {
+      const stream = await subscribe('topic=left')
+      const { subscriber } = await hub.logged(
+        ({ msg, topics }) => msg === 'new subscriber' && String(topics).includes('left'),
+      )
+      stream.close()
+      const { reason } = await hub.logged(line => line.msg === 'subscriber left' && line.subscriber === subscriber)
+      assert.equal(reason, 'client closed')
+    })
+
+    test('the hub knows which URL was asked for, whatever a client claims', async () => {
+      const claims = {
+        'X-Forwarded-Host': 'evil.example',
+        'X-Forwarded-Proto': 'http',
+        Forwarded: 'host=evil.example;proto=http',
+      }
+      const metadata = `${proxy.url}/.well-known/oauth-protected-resource/.well-known/mercure`
+      for (const headers of [{}, claims]) {
+        const { resource } = (await (await fetch(metadata, { headers })).json()) as { resource: string }
+        assert.equal(resource, proxy.hubUrl)
+      }
+      await using client = await openSession(proxy)
+      const request = client.request({ ':path': new URL(metadata).pathname, ...claims }).read()
+      await request.end()
+      assert.equal(JSON.parse(request.text).resource, proxy.hubUrl)
+
+      const details = [{ actions: ['publish'], topics: [{ match: topic }] }]
+      for (const [audience, status] of [
+        [proxy.hubUrl, 200],
+        [hub.hubUrl, 401],
+      ] as const) {
+        const headers = { ...bearer(await signAccessToken(audience, details)), ...claims }
+        const body = new URLSearchParams({ topic })
+        assert.equal((await fetch(proxy.hubUrl, { method: 'POST', body, headers })).status, status)
+      }
+    })
+
+    test('the hub counts who asks, whatever a client claims', async () => {
+      await using hub = await startHub({ ...forwarded, limits: { connections_per_ip: 1 } })
+      await using proxy = await startProxy(program, hub)
+      const from = (address: string) => ({ headers: { 'X-Forwarded-For': address, Forwarded: `for=${address}` } })
+      const stream = await EventStream.open(`${proxy.hubUrl}?topic=a`, from('203.0.113.1'))
+      const answer = await fetch(`${proxy.hubUrl}?topic=a`, from('203.0.113.2'))
+      assert.equal(answer.status, 429, await answer.text())
+      stream.close()
+    })
+
+    test('cookies, QUERY and its body, and long heads reach the hub', async () => {
+      const cookie = await subscribe('topic=private', {
+        headers: { Cookie: `mercureAuthorization=${await subscriberToken(['private'])}` },
+      })
+      await publish(proxy, { topic: 'private', private: 'on', data: 'for you' })
+      assert.equal((await cookie.take())[0]?.data, 'for you')
+
+      const body = new URLSearchParams(Array.from({ length: 900 }, (_, i) => ['topic', `${topic}/${i}`]))
+      const query = await EventStream.open(proxy.hubUrl, { method: 'QUERY', body })
+      const long = await subscribe(String(body))
+      const id = await publish(proxy, { topic: `${topic}/899` })
+      for (const stream of [query, long]) assert.equal((await stream.take())[0]?.id, id)
+      for (const stream of [cookie, query, long]) stream.close()
+    })
+
+    test('a path with an escaped separator reaches the hub as it is', async () => {
+      const stream = await subscribe(`topic=${encodeURIComponent(topic)}`)
+      const headers = bearer(await subscriberToken(['*']))
+      const response = await fetch(`${proxy.url}${subscriptionsPath}/${encodeSegment(topic)}`, { headers })
+      const { subscriptions } = (await response.json()) as { subscriptions: { topic: string }[] }
+      assert.deepEqual(
+        subscriptions.map(({ topic }) => topic),
+        [topic],
+      )
+      stream.close()
+    })
+
+    test('nothing but what clients need can be reached', async () => {
+      for (const path of ['/', '/readyz', '/healthz', '/metrics', '/.well-known/mercury', '/.well-known/mercures']) {
+        const { headers, status } = await fetch(proxy.url + path)
+        assert.ok(status !== 200 || headers.get('content-length') === '0', path)
+        assert.equal(headers.get('x-frame-options'), null, `${path} is answered by the hub`)
+      }
+    })
+
+    test('through reloads nothing is lost, repeated or refused', async () => {
+      await using hub = await startHub({
+        ...forwarded,
+        write_timeout: '300ms',
+        transport_url: 'local://local?size=10000',
+      })
+      await using proxy = await startProxy(program, hub)
+      const lasting = await EventStream.open(`${proxy.hubUrl}?topic=other`)
+      const source = new EventSource(`${proxy.hubUrl}?topic=${encodeURIComponent(topic)}`)
+      let reloads = Promise.resolve()
+      try {
+        await publishAcross(8, {
+          hub: { ...hub, publish: fields => publish(proxy, fields as Record<string, string>) },
+          received: listen(source),
+          topic,
+          during(count) {
+            if (count === 10 || count === 40) reloads = reloads.then(() => proxy.reload())
+          },
+        })
+        await reloads
+      } finally {
+        source.close()
+        lasting.close()
+      }
+    })
+
+    const impatient = (snippet: string) =>
+      snippet.replaceAll(/(timeout.)60s?\b/g, '$11s').replaceAll('timeout=1s', 'timeout=1')
+    // Caddy waits for ever.
+    if (impatient(snippetFor(program)) !== snippetFor(program)) {
+      test('a stream of a hub without heartbeats is cut', async () => {
+        await using hub = await startHub({ heartbeat_interval: '0s' })
+        await using proxy = await startProxy(program, hub, impatient)
+        const stream = await EventStream.open(`${proxy.hubUrl}?topic=a`)
+        await stream.end()
+      })
+    }
+  })
+}
