@@ -2,21 +2,17 @@ import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { TLSSocket } from 'node:tls'
 import { LRUCache } from 'lru-cache'
+import type { Forwarded } from './forwarded.ts'
 
-/**
- * `scheme://host[:port]` under which the client reached the hub: as the connection says, or, where a trusted proxy stands in front,
- * as `X-Forwarded-Proto` and `X-Forwarded-Host` or `Forwarded` (RFC 7239) say.
- */
-export function requestOrigin(request: IncomingMessage | Http2ServerRequest, useForwardedHeaders: boolean): string {
-  const { headers } = request
-  let scheme = (request.socket as TLSSocket).encrypted === true ? 'https' : 'http'
-  let host = (headers[':authority'] ?? headers.host) || 'localhost'
-  if (useForwardedHeaders) {
-    const forwarded = firstElement(headers.forwarded)
-    const claimed = firstElement(headers['x-forwarded-proto']) ?? parameter(forwarded, 'proto') ?? scheme
-    if (/^https?$/i.test(claimed)) scheme = claimed
-    host = firstElement(headers['x-forwarded-host']) ?? parameter(forwarded, 'host') ?? host
-  }
+/** `scheme://host[:port]` under which the client reached the hub: as trusted proxies say, or else as the connection does. */
+export function requestOrigin(
+  { headers, socket }: IncomingMessage | Http2ServerRequest,
+  forwarded: Forwarded | undefined,
+): string {
+  const own = (socket as TLSSocket).encrypted === true ? 'https' : 'http'
+  const claimed = forwarded?.scheme ?? own
+  const scheme = /^https?$/i.test(claimed) ? claimed : own
+  const host = forwarded?.host ?? ((headers[':authority'] ?? headers.host) || 'localhost')
   return canonical(`${scheme}://${host}`)
 }
 
@@ -32,18 +28,4 @@ function canonical(origin: string): string {
   const result = URL.canParse(lower) ? new URL(lower).origin : lower
   if (origin.length <= maxKnownLength) known.set(origin, result)
   return result
-}
-
-/** The first element of a list: the one that the outermost proxy wrote. */
-function firstElement(value: string | string[] | undefined): string | undefined {
-  const first = (Array.isArray(value) ? value[0] : value)?.split(',', 1)[0]?.trim()
-  return first === '' ? undefined : first
-}
-
-function parameter(element: string | undefined, name: string): string | undefined {
-  for (const pair of element?.split(';') ?? []) {
-    const [key, value] = pair.split('=', 2)
-    if (key?.trim().toLowerCase() === name) return value?.trim().replace(/^"(.*)"$/, '$1')
-  }
-  return undefined
 }

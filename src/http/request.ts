@@ -6,11 +6,14 @@ import type { CompileMatcher } from '../protocol/matcher.ts'
 import { hubPath } from '../protocol/topic.ts'
 import { corsHeaders } from './cors.ts'
 import { Form } from './form.ts'
+import { type Forwarded, peerAddress, readForwarded } from './forwarded.ts'
+import { networkOf } from './ip-address.ts'
 import { bringsMatch } from './matcher-parameters.ts'
 import type { AllowedOrigins } from './origin.ts'
 import { requestOrigin } from './request-origin.ts'
 import type { Authenticator, Role } from './tokens/authenticate.ts'
 import type { AuthenticationRequest } from './tokens/credentials.ts'
+import type { TrustedProxies } from './trusted-proxies.ts'
 
 export interface RequestOptions {
   readonly authenticator: Authenticator
@@ -20,7 +23,8 @@ export interface RequestOptions {
   readonly corsAllowedOrigins: AllowedOrigins | undefined
   /** Origins under which this hub answers; empty: any. */
   readonly publicUrls: readonly string[]
-  readonly useForwardedHeaders: boolean
+  /** Whose `X-Forwarded-*` and `Forwarded` count; `undefined`: nobody's. */
+  readonly trustedProxies: TrustedProxies | undefined
 }
 
 /** Sent with every answer. */
@@ -34,6 +38,9 @@ export const securityHeaders: Record<string, string> = {
 /** Of short answers that are no page's business. */
 export const textHeaders: Record<string, string> = { ...securityHeaders, 'Content-Type': 'text/plain; charset=utf-8' }
 
+/** The debugger page is below it. */
+export const debugPath = `${hubPath}/debug`
+
 /** A request as the hub's rules see it. */
 export class HubRequest implements AuthenticationRequest {
   readonly method: string
@@ -43,9 +50,10 @@ export class HubRequest implements AuthenticationRequest {
   readonly search: string
   /** `scheme://host[:port]` under which the client reached the hub. */
   readonly origin: string
-  /** Security and CORS headers, to be sent with whatever the answer is. */
+  /** Security and CORS headers, to be sent with whatever the answer is. The debugger page is for no page of another origin. */
   readonly answerHeaders: Readonly<Record<string, string>>
   readonly #incoming: IncomingMessage | Http2ServerRequest
+  readonly #forwarded: Forwarded | undefined
   readonly #options: RequestOptions
   #query: Form | undefined
 
@@ -54,9 +62,10 @@ export class HubRequest implements AuthenticationRequest {
     const { path, search } = splitTarget(incoming.url)
     this.path = path
     this.search = search
-    this.origin = requestOrigin(incoming, options.useForwardedHeaders)
+    this.#forwarded = options.trustedProxies && readForwarded(incoming, options.trustedProxies)
+    this.origin = requestOrigin(incoming, this.#forwarded)
     this.answerHeaders =
-      options.corsAllowedOrigins === undefined
+      options.corsAllowedOrigins === undefined || path.startsWith(debugPath)
         ? securityHeaders
         : { ...securityHeaders, ...corsHeaders(incoming.headers.origin, options.corsAllowedOrigins) }
     this.#incoming = incoming
@@ -67,6 +76,12 @@ export class HubRequest implements AuthenticationRequest {
   get query(): Form {
     this.#query ??= new Form().append(this.search, 'query')
     return this.#query
+  }
+
+  /** By what its sender is counted: an address, or the network of one; `undefined`: it has none, or is gone. */
+  get senderAddress(): string | undefined {
+    const address = this.#forwarded === undefined ? peerAddress(this.#incoming.socket) : this.#forwarded.address
+    return address && networkOf(address)
   }
 
   get queryAuthorization(): readonly string[] {

@@ -42,9 +42,31 @@ suite("the hub's own address, as a request has it", () => {
       origin: 'https://hub.example',
     },
     {
-      name: 'the first of several',
+      name: 'the last of several, which the proxy has added to what a client sent',
       forwarded: true,
-      headers: ['Host: a', 'X-Forwarded-Proto: https, http', 'X-Forwarded-Host: hub.example, inner.example'],
+      headers: ['Host: a', 'X-Forwarded-Proto: gopher, https', 'X-Forwarded-Host: evil.example, hub.example'],
+      origin: 'https://hub.example',
+    },
+    {
+      name: 'of several proxies in a row, the first that is trusted',
+      forwarded: true,
+      headers: [
+        'Host: a',
+        'X-Forwarded-For: 198.51.100.7, 203.0.113.9, 10.0.0.2, 10.0.0.3',
+        'X-Forwarded-Proto: http, https, http, http',
+        'X-Forwarded-Host: evil.example, hub.example, inner.example, innermost.example',
+      ],
+      origin: 'https://hub.example',
+    },
+    {
+      name: 'of several proxies, one that begins the list anew',
+      forwarded: true,
+      headers: [
+        'Host: a',
+        'X-Forwarded-For: 203.0.113.9, 10.0.0.2, 10.0.0.3',
+        'X-Forwarded-Proto: https',
+        'X-Forwarded-Host: hub.example, inner.example',
+      ],
       origin: 'https://hub.example',
     },
     {
@@ -78,10 +100,32 @@ suite("the hub's own address, as a request has it", () => {
       origin: 'https://hub.example:8443',
     },
     {
-      name: 'RFC 7239, the first of several',
+      name: 'RFC 7239, the last of several',
       forwarded: true,
-      headers: ['Host: a', 'Forwarded: proto=https;host=hub.example, proto=http;host=inner.example'],
+      headers: ['Host: a', 'Forwarded: proto=gopher;host=evil.example, proto=https;host=hub.example'],
       origin: 'https://hub.example',
+    },
+    {
+      name: 'RFC 7239, several proxies in a row',
+      forwarded: true,
+      headers: [
+        'Host: a',
+        'Forwarded: for=_hidden;host=evil.example',
+        'Forwarded: for="[2001:db8::1]:4711";proto=https;host=hub.example, for=10.0.0.2;proto=http;host=inner.example',
+      ],
+      origin: 'https://hub.example',
+    },
+    {
+      name: 'RFC 7239, commas and marks in quotes',
+      forwarded: true,
+      headers: ['Host: a', 'Forwarded: for="_a,b;c\\"";proto=https;host="hub.example"'],
+      origin: 'https://hub.example',
+    },
+    {
+      name: 'RFC 7239, not as it is written: nothing of it',
+      forwarded: true,
+      headers: ['Host: hub.example', 'Forwarded: for="_a, proto=https;host=evil.example'],
+      origin: 'http://hub.example',
     },
     {
       name: 'RFC 7239, the scheme alone',
@@ -160,6 +204,9 @@ suite('public_urls', () => {
     `OPTIONS ${path}`,
     `GET ${path}/subscriptions`,
     `GET ${metadata}`,
+    `GET ${path}/debug/`,
+    `POST ${path}/debug/token`,
+    'GET /playground/a',
     'GET /nothing',
     'GET /',
   ]
@@ -176,6 +223,12 @@ suite('public_urls', () => {
     { name: 'one of them', headers: ['Host: hub.example'] },
     { name: 'one of them with its default port', headers: ['Host: HUB.example:80'] },
     { name: 'one of them, written with the path of the hub', headers: ['Host: path.example:3000'] },
+    {
+      name: 'one of them, as a proxy says that is not trusted',
+      settings: { use_forwarded_headers: true, trusted_proxies: ['10.0.0.0/8', '192.0.2.1', '2001:db8::/32'] },
+      headers: ['Host: 10.0.0.1', 'X-Forwarded-Host: hub.example', 'Forwarded: host=hub.example'],
+      origin: 'http://10.0.0.1',
+    },
     {
       name: 'one of them, as a trusted proxy says',
       settings: { use_forwarded_headers: true },
