@@ -13,6 +13,7 @@ import { timeToDrain } from './hub/drain.ts'
 import type { HubLog } from './hub-log.ts'
 import { attach, buildParts } from './parts.ts'
 import { hubPath, unknownHubUrl } from './protocol/topic.ts'
+import type { Operation } from './tracing.ts'
 import type { Transport } from './transport.ts'
 
 export type { Duration, HubSettings, IssuerSettings, LimitSettings, RoleKeys, Size } from './config/embedded.ts'
@@ -104,11 +105,13 @@ export async function createHub(settings: HubSettings = {}, options: EmbedOption
     logName: transport && 'a transport of the application',
     ownsProcess: false,
   })
-  const { hub, app, figures, backlog, wheel, refused } = parts
+  const { hub, app, figures, backlog, wheel, tracing, refused } = parts
   const { close: closeMount, ...mount } = createMount(app, { log, refused })
   const [origin] = config.publicOrigins
   const hubUrl = config.resourceIdentifier ?? (origin === undefined ? unknownHubUrl : `${origin}${hubPath}`)
   const compile = parts.compileFor(hubUrl)
+  const follow = <Result>(operation: Operation, act: () => Promise<Result>): Promise<Result> =>
+    tracing === undefined ? act() : tracing.follow(operation, act)
   let published = 0
   let closed: Promise<void> | undefined
   const close = (): Promise<void> => {
@@ -133,12 +136,15 @@ export async function createHub(settings: HubSettings = {}, options: EmbedOption
     return {
       ...mount,
       async publish(given) {
-        const update = readUpdate(given)
-        await hub.publish(update)
+        const update = await follow('mercure.publish', async () => {
+          const update = readUpdate(given)
+          await hub.publish(update)
+          return update
+        })
         if (++published % publishesPerTurn === 0) await nextTurn()
         return update.id
       },
-      subscribe: options => subscribe(options, { hub, compile, bounds: backlog }),
+      subscribe: options => follow('mercure.subscribe', () => subscribe(options, { hub, compile, bounds: backlog })),
       ready: () => hub.ready(),
       attached,
       metrics: figures,

@@ -24,6 +24,9 @@ export type ErrorCode =
   | 'type_invalid'
   | 'data_invalid'
   | 'retry_invalid'
+  | 'updates_too_many'
+  | 'idempotency_key_invalid'
+  | 'idempotency_key_reused'
   // subscribing
   | 'matcher_missing'
   | 'matcher_unknown'
@@ -32,6 +35,7 @@ export type ErrorCode =
   | 'matcher_too_complex'
   | 'matchers_too_many'
   | 'subscription_path_invalid'
+  | 'list_parameter_invalid'
   // tokens: who asks
   | 'token_missing'
   | 'authorization_malformed'
@@ -42,6 +46,7 @@ export type ErrorCode =
   | 'token_keys_unreachable'
   | 'token_expired'
   | 'token_not_yet_valid'
+  | 'token_revoked'
   | 'token_type'
   | 'token_issuer'
   | 'token_audience'
@@ -59,6 +64,9 @@ export type ErrorCode =
   | 'connections_too_many'
   | 'publishes_of_subject_too_many'
   | 'publishes_too_many'
+  // the admin address
+  | 'admin_secret_wrong'
+  | 'revocations_too_many'
   // the hub itself
   | 'overloaded'
   | 'shutting_down'

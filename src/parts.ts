@@ -2,6 +2,7 @@ import { setTimeout as after } from 'node:timers/promises'
 import manifest from '../package.json' with { type: 'json' }
 import { checkTransportUrl } from '../transports/index.ts'
 import type { Config } from './config/config.ts'
+import { schemeOf } from './config/dsn.ts'
 import type { Verifier } from './config/values/key.ts'
 import { HubError } from './errors.ts'
 import { type AppOptions, createApp } from './http/app.ts'
@@ -21,6 +22,8 @@ import type { Subscriber } from './hub/subscriber.ts'
 import type { HubLog } from './hub-log.ts'
 import { isLimiting, type Limiter, NodeLimiter } from './limits/limiter.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { checkTracing, exportTraces, joinTraces } from './tracing/open.ts'
+import type { Tracing } from './tracing.ts'
 import type { Transport } from './transport.ts'
 
 export type { Explanation, Question }
@@ -34,6 +37,8 @@ export interface Parts {
   readonly compileFor: AppOptions['compileFor']
   readonly backlog: Backlog
   readonly wheel: TimerWheel
+  /** `undefined`: nothing is traced. To be closed after the hub. */
+  readonly tracing: Tracing | undefined
   /** To be told the code of a request that was refused before it came to a route. */
   readonly refused: (code: string) => void
 }
@@ -58,7 +63,9 @@ export async function buildParts(config: Config, log: HubLog, options: PartsOpti
   const compileFor = createCompilers()
   const revoked = new RevocationList()
   const authenticator = buildAuthenticator(config, compileFor, log, revoked)
-  const transport = await options.openLog()
+  const tracing = await openTracing(config, log, options)
+  const opened = await options.openLog()
+  const transport = tracing?.watchTransport(opened) ?? opened
   const backlog = new Backlog(config.maxQueueBytesTotal)
   const metrics = createMetrics({
     version: manifest.version,
@@ -69,13 +76,14 @@ export async function buildParts(config: Config, log: HubLog, options: PartsOpti
     depth: transport.depth?.bind(transport),
     subscriptions: config.subscriptions,
   })
+  const observer = observe(metrics, log)
   const hub = new Hub({
     transport,
     recent: config.recent,
     maxQueueBytes: config.maxQueueBytes,
     subscriptions: config.subscriptions,
     revoked,
-    observer: observe(metrics, log),
+    observer: tracing?.watchHub(observer) ?? observer,
   })
   const wheel = new TimerWheel(tickFor(config))
   const figures = options.figures?.(metrics) ?? metrics
@@ -101,6 +109,7 @@ export async function buildParts(config: Config, log: HubLog, options: PartsOpti
     writeTimeoutMs: config.writeTimeoutMs,
     compress: config.compress,
     metadata: describeResource(config),
+    tracing,
     metrics: config.metrics === 'main' ? figures : undefined,
     debugger: config.debugger
       ? {
@@ -117,7 +126,7 @@ export async function buildParts(config: Config, log: HubLog, options: PartsOpti
     log,
     refused: metrics.refused,
   })
-  return { hub, app, figures, compileFor, backlog, wheel, refused: metrics.refused }
+  return { hub, app, figures, compileFor, backlog, wheel, tracing, refused: metrics.refused }
 }
 
 /** How long a hub waits for its log before it answers without. */
@@ -166,6 +175,7 @@ async function start(hub: Hub): Promise<void> {
 export async function checkParts(config: Config, log: HubLog): Promise<void> {
   buildAuthenticator(config, createCompilers(), log)
   await checkTransportUrl(config.transportUrl)
+  if (config.tracing !== null) await checkTracing()
 }
 
 /**
@@ -178,6 +188,18 @@ export async function createJudge(config: Config, log: HubLog): Promise<(questio
   const { allowAnonymous, subscriptions, limits: bounds } = config
   const rules = { authenticator, compileFor, accepted: acceptedBy(config), allowAnonymous, subscriptions, bounds }
   return question => judge(question, { ...rules, diagnose: true })
+}
+
+/** A hub in an application adds to what that traces. */
+async function openTracing(
+  { tracing, transportUrl }: Config,
+  log: HubLog,
+  { logName, ownsProcess }: PartsOptions,
+): Promise<Tracing | undefined> {
+  if (tracing === null) return undefined
+  const transport = logName === undefined ? schemeOf(transportUrl) : 'custom'
+  const identity = { version: manifest.version, transport }
+  return ownsProcess ? await exportTraces(tracing, identity, log) : await joinTraces(identity)
 }
 
 const acceptedBy = ({ protocol }: Config): AppOptions['accepted'] => (protocol === 'auto' ? ['1.0', '0.x'] : [protocol])

@@ -4,6 +4,7 @@ import { isSingleNode, openTransport } from '../transports/index.ts'
 import type { Config } from './config/config.ts'
 import { redactDsn } from './config/dsn.ts'
 import { packConfig } from './config/transfer.ts'
+import { isLimiting, NodeLimiter } from './limits/limiter.ts'
 import { type Log, writeLine } from './log.ts'
 import { addUpCounters, createProcessMetrics } from './metrics.ts'
 import { Figures } from './workers/figures.ts'
@@ -45,16 +46,21 @@ export async function serveWorkers(config: Config, log: Log, vigil = usualVigil)
         }),
       place: addresses => Buffer.from(JSON.stringify(placeOf(config, addresses))),
       host: transport === undefined ? undefined : await LogHost.start(transport, config.recent),
-      figures: config.metrics === null ? undefined : new Figures({ own: createProcessMetrics(), keep: addUpCounters }),
+      figures:
+        config.metrics === null && !config.debugger
+          ? undefined
+          : new Figures({ own: createProcessMetrics(), keep: addUpCounters }),
+      limiter: isLimiting(config.limits) ? new NodeLimiter(config.limits) : undefined,
       maxWaitingBytes: maxWaitingBytes + config.recent.bytes,
       vigil,
       shutdownTimeoutMs: config.shutdownTimeoutMs,
       log,
       writeLine: (line, stream) => (stream === 'stdout' ? writeLine(log, line) : process.stderr.write(line)),
     })
-    const { url, metricsUrl } = primary.addresses
+    const { url, metricsUrl, adminUrl } = primary.addresses
     const { workers } = config
-    log.info({ url, transport: redactDsn(config.transportUrl), metrics: metricsUrl, workers }, `listening on ${url}`)
+    const where = { url, transport: redactDsn(config.transportUrl), metrics: metricsUrl, admin: adminUrl, workers }
+    log.info(where, `listening on ${url}`)
     let closed: Promise<void> | undefined
     const close = async () => {
       log.info('shutting down')
@@ -65,6 +71,7 @@ export async function serveWorkers(config: Config, log: Log, vigil = usualVigil)
     return {
       url,
       metricsUrl,
+      adminUrl,
       close() {
         closed ??= close()
         return closed
@@ -85,11 +92,15 @@ const shareOf = (config: Config): Config => ({
 })
 
 /** Where workers listen: as configured, with the ports that were found before. */
-function placeOf({ listen, metrics }: Config, found: Addresses | undefined): Pick<Config, 'listen' | 'metrics'> {
+function placeOf(
+  { listen, metrics, admin }: Config,
+  found: Addresses | undefined,
+): Pick<Config, 'listen' | 'metrics' | 'admin'> {
   const at = <Address extends { port: number }>(address: Address, url: string | undefined): Address =>
     url === undefined ? address : { ...address, port: Number(new URL(url).port) || address.port }
   return {
     listen: at(listen, found?.url),
     metrics: metrics === null || metrics === 'main' ? metrics : at(metrics, found?.metricsUrl),
+    admin: admin && { ...admin, listen: at(admin.listen, found?.adminUrl) },
   }
 }

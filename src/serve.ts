@@ -60,7 +60,7 @@ export async function serve(
   openLog: OpenTransport = openTransport,
   part?: PartOfHub,
 ): Promise<RunningHub> {
-  const { hub, app, figures, wheel, refused } = await buildParts(config, log, {
+  const { hub, app, figures, wheel, tracing, refused } = await buildParts(config, log, {
     openLog: () => openLog(config.transportUrl, { log, publishTimeoutMs: config.publishTimeoutMs }),
     figures: part?.figures,
     limiter: part?.limiter,
@@ -76,6 +76,7 @@ export async function serve(
     // The log stays for as long as there may be a publisher.
     await Promise.all(servers.map(server => server.close(Math.max(0, endsAt - performance.now()))))
     await hub.close().finally(() => wheel.close())
+    await tracing?.close(timeToFlush(endsAt - performance.now()))
     if (part === undefined) log.info('stopped')
   })
   const open = async (
@@ -127,6 +128,9 @@ export async function serve(
     return await open('admin_addr', createAdminApp({ hub, secret: admin.secret, log, refused }), admin.listen, null)
   }
 }
+
+/** The last spans are worth waiting a little for, whatever time is left, and no more than that. */
+const timeToFlush = (restMs: number): number => Math.min(3000, Math.max(1000, restMs))
 
 function once(action: () => Promise<void>): () => Promise<void> {
   let done: Promise<void> | undefined

@@ -1,4 +1,4 @@
-import type { Config, Roles } from '../config/config.ts'
+import type { Config, LimitsConfig, Roles } from '../config/config.ts'
 import { redactDsn, schemeOf } from '../config/dsn.ts'
 import { type Address, formatAddress, isEveryInterface, isLoopback } from '../config/values/address.ts'
 import { formatDuration } from '../config/values/duration.ts'
@@ -33,12 +33,17 @@ export function explain(config: Config): Readonly<Record<string, readonly string
         : `Bodies may have ${formatSize(config.maxRequestBodyBytes)}.`,
     ],
     streams: describeStreams(config),
+    limits: describeLimits(config.limits),
     requests: [
       `Read within ${time(config.readTimeoutMs)}, their heads within ${time(config.readHeaderTimeoutMs)}.`,
       `When the hub stops, streams and requests have ${config.shutdownTimeoutMs === 0 ? 'no time' : time(config.shutdownTimeoutMs)} to end.`,
     ],
     watching: [
       describeMetrics(config.metrics),
+      ...(config.tracing === null ? [] : [describeTracing(config.tracing)]),
+      ...(config.admin === null
+        ? []
+        : [`Operators revoke tokens at ${formatAddress(config.admin.listen)}, with a secret, over plain HTTP.`]),
       `The hub logs ${config.logFormat === 'json' ? 'JSON' : 'text'}${config.debug ? ', with every update and its payload' : ''}.`,
     ],
   }
@@ -50,7 +55,7 @@ const generations: Readonly<Record<Config['protocol'], string>> = {
   '1.0': 'Generation 1.0 alone.',
 }
 
-function describeAddress({ listen, tls, workers, publicOrigins, useForwardedHeaders }: Config): string[] {
+function describeAddress({ listen, tls, workers, publicOrigins, ...config }: Config): string[] {
   const reach = isEveryInterface(listen.host)
     ? ', on every interface'
     : isLoopback(listen.host)
@@ -60,8 +65,10 @@ function describeAddress({ listen, tls, workers, publicOrigins, useForwardedHead
     `Listens on ${formatAddress(listen)}${reach}, ${tls === null ? 'plain HTTP' : `HTTPS with the certificate ${tls.certFile}`}.`,
     ...(workers > 1 ? [`${workers} processes serve requests there; one more keeps them.`] : []),
     ...(publicOrigins.length > 0 ? [`Answers for ${publicOrigins.join(', ')} alone.`] : []),
-    ...(useForwardedHeaders
-      ? ['Takes scheme and host from the headers of a proxy, which must set them on every request.']
+    ...(config.useForwardedHeaders
+      ? [
+          `Takes address, scheme and host of a client from the headers of proxies in ${config.trustedProxies.join(', ')}, which must set them on every request.`,
+        ]
       : []),
   ]
 }
@@ -133,6 +140,28 @@ function describeStreams(config: Config): string[] {
     `A reader is too slow, and its stream ends, when more than ${formatSize(maxQueueBytes)} wait for it${stuck}.${total}`,
     ...(compress ? ['Streams are compressed for those who ask: gzip, zstd, br.'] : []),
   ]
+}
+
+function describeLimits({ connections, connectionsPerIp, connectionsPerSubject, ...limits }: LimitsConfig): string[] {
+  const { publishesPerSecond, publishesPerSecondPerSubject, topics, matchers, patternLength } = limits
+  const set: readonly [limit: number, what: string][] = [
+    [connections, 'streams at this node'],
+    [connectionsPerIp, 'streams of an address'],
+    [connectionsPerSubject, 'streams of the sub of a token'],
+    [publishesPerSecond, 'updates a second at this node'],
+    [publishesPerSecondPerSubject, 'updates a second of the sub of a token'],
+    [topics, 'topics of an update'],
+    [matchers, 'matchers of a subscription'],
+    [patternLength, 'characters of a matcher'],
+  ]
+  const sentences = set.filter(([limit]) => limit > 0).map(([limit, what]) => `At most ${limit} ${what}.`)
+  return sentences.length > 0 ? sentences : ['Senders may have any number of streams, and publish as fast as they can.']
+}
+
+function describeTracing({ endpoint, serviceName, sample }: NonNullable<Config['tracing']>): string {
+  const { protocol, host, pathname } = endpoint
+  const share = sample === 1 ? 'All traces' : `Traces that others have begun, and ${sample} of those that begin here,`
+  return `${share} go to ${protocol}//${host}${pathname}, as of ${serviceName}.`
 }
 
 function describeMetrics(metrics: Config['metrics']): string {

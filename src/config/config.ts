@@ -10,6 +10,8 @@ export interface Config {
   /** Origins by which the hub may be asked; empty: any. */
   readonly publicOrigins: readonly string[]
   readonly useForwardedHeaders: boolean
+  /** Networks of the proxies whose headers are used then: `10.0.0.0/8`, `::1/128`. */
+  readonly trustedProxies: readonly string[]
   readonly compress: boolean
   /** Processes that serve requests; 1: the hub is one process. */
   readonly workers: number
@@ -49,12 +51,33 @@ export interface Config {
   readonly maxQueueBytes: number
   /** 0: no bound. */
   readonly maxQueueBytesTotal: number
+  /** What senders may have at this node, and what a request may hold; 0: no limit but the hub's own. */
+  readonly limits: LimitsConfig
 
   readonly logFormat: 'text' | 'json'
   readonly debug: boolean
   /** null: no metrics; `main`: on the hub's own address. */
   readonly metrics: Address | 'main' | null
+  /** Where spans go, and of which share of the traces that begin here; null: nothing is traced. In an application: wherever it sends its own. */
+  readonly tracing: { readonly endpoint: URL; readonly serviceName: string; readonly sample: number } | null
+  /** From where operators revoke tokens, and the secret that they have; null: from nowhere. */
+  readonly admin: { readonly listen: Address; readonly secret: string } | null
+  /** The page at `/.well-known/mercure/debug/`. */
+  readonly debugger: boolean
+  /** For tutorials: who may see what is not asked, and clients find resources to play with. The debugger is there, too. */
   readonly demo: boolean
+}
+
+export interface LimitsConfig {
+  readonly connections: number
+  readonly connectionsPerIp: number
+  readonly connectionsPerSubject: number
+  readonly publishesPerSecond: number
+  readonly publishesPerSecondPerSubject: number
+  readonly topics: number
+  readonly matchers: number
+  /** In characters. */
+  readonly patternLength: number
 }
 
 /** A role that is null is refused. */

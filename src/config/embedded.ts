@@ -21,6 +21,8 @@ export interface HubSettings {
   readonly public_urls?: readonly string[] | undefined
   /** The proxy in front is trusted to say by which origin the hub was asked. Default: false. */
   readonly use_forwarded_headers?: boolean | undefined
+  /** Whose word that is: addresses, networks, `private_ranges`, which is the default. */
+  readonly trusted_proxies?: readonly string[] | undefined
   /** gzip, zstd and br for streams. Default: false. */
   readonly compress?: boolean | undefined
 
@@ -67,16 +69,38 @@ export interface HubSettings {
   readonly dispatch_timeout?: Duration | undefined
   /** How long a publisher waits for a log that does not answer. Default: 5s. */
   readonly publish_timeout?: Duration | undefined
-  /** How long answers under way have to end when the hub is closed. Default: 30s. */
+  /** How long closing the hub takes at most: streams are ended evenly over this time, few of them sooner; 0: all at once. Default: 30s. */
   readonly shutdown_timeout?: Duration | undefined
   /** Default: 1MiB. */
   readonly max_request_body_size?: Size | undefined
   /** The debugger page, at `/.well-known/mercure/debug/`. Default: false. */
   readonly debugger?: boolean | undefined
+  /** Spans of what the hub is asked, by the tracer provider that the application has registered with `@opentelemetry/api`. Default: false. */
+  readonly tracing?: boolean | undefined
   /** What may wait for one subscriber. Default: 1MiB. */
   readonly max_queue_bytes?: Size | undefined
   /** What may wait for all of them. Default: 256MiB. */
   readonly max_queue_bytes_total?: Size | undefined
+  /** What senders of requests may have, and what a request may hold; the application itself is not limited. Default: no limits. */
+  readonly limits?: LimitSettings | undefined
+}
+
+/** Each: 0 or left out is no limit but the hub's own. */
+export interface LimitSettings {
+  /** Streams, in all. */
+  readonly connections?: number | undefined
+  /** Of one IPv4 address, or one /64 of IPv6. */
+  readonly connections_per_ip?: number | undefined
+  /** Of the `sub` of tokens. */
+  readonly connections_per_subject?: number | undefined
+  readonly publishes_per_second?: number | undefined
+  readonly publishes_per_second_per_subject?: number | undefined
+  /** Of an update. */
+  readonly topics?: number | undefined
+  /** Of a subscription. */
+  readonly matchers?: number | undefined
+  /** Characters of a matcher. */
+  readonly pattern_length?: number | undefined
 }
 
 export interface IssuerSettings {
@@ -100,6 +124,8 @@ export interface RoleKeys {
 
 const listening = 'the server that the hub is mounted in does that: take it out.'
 const logging = 'is for the log that you give: take it out.'
+const exporting = "is for the application's own tracer provider to know: take it out."
+const administration = 'is for a hub that runs by itself: take it out.'
 const figures = "the figures are at the hub's `metrics`: take it out."
 
 /** Keys of `mercure.yaml` that mean nothing inside of an application. */
@@ -115,6 +141,12 @@ const foreignKeys: Readonly<Record<Exclude<Key, keyof HubSettings>, string>> = {
   debug: logging,
   metrics_enabled: figures,
   metrics_addr: figures,
+  tracing_endpoint: exporting,
+  tracing_service_name: exporting,
+  tracing_sample: exporting,
+  admin_addr: administration,
+  admin_secret: administration,
+  admin_secret_file: administration,
   demo: 'the application has pages of its own: take it out.',
   license: 'is not needed: take it out.',
 }

@@ -42,7 +42,7 @@ export const size = (byDefault: string, least = 0) =>
   read(scalar, value => atLeast(least, parseSize(value))).prefault(byDefault)
 /** Milliseconds, within what Node's timers can wait: a longer one would go off at once. */
 export const timer = (byDefault: string) => read(scalar, parseTimer).prefault(byDefault)
-export const count = (byDefault: number) => z.int().min(0).prefault(byDefault)
+export const count = (byDefault: number, most = Number.MAX_SAFE_INTEGER) => z.int().min(0).max(most).prefault(byDefault)
 
 /** One of some words, in upper or lower case. */
 export const choice = <const Words extends readonly string[]>(words: Words) =>
@@ -74,6 +74,7 @@ export function describeIssue(issue: z.core.$ZodRawIssue): string | undefined {
     return `must be one of ${words.join(', ')}.${didYouMean(String(issue.input), words)}`
   }
   if (issue.code === 'too_small') return issue.origin === 'string' ? 'is empty.' : `must be at least ${issue.minimum}.`
+  if (issue.code === 'too_big') return `must be at most ${issue.maximum}.`
   if (issue.code === 'invalid_union') return 'must be a single value.'
   if (issue.code === 'invalid_type' && Object.hasOwn(expectations, issue.expected)) return expectations[issue.expected]
   return undefined

@@ -1,10 +1,12 @@
 import { availableParallelism } from 'node:os'
-import { type Config, defaultCookieNames, type Issuer, type Roles } from './config.ts'
+import { resolveAdmin } from './admin.ts'
+import { type Config, defaultCookieNames, type Issuer, type LimitsConfig, type Roles } from './config.ts'
 import { parseDsn } from './dsn.ts'
 import type { Report } from './problem.ts'
 import { resolveIssuers, resolveKeys } from './roles.ts'
 import type { Settings } from './schema.ts'
 import { clash, formatAddress } from './values/address.ts'
+import { networksOf } from './values/network.ts'
 
 /** What a hub that is not told otherwise keeps survives a restart, and does not fill the disk. */
 const defaultTransportUrl = 'bolt://updates.db?size=100000'
@@ -27,11 +29,18 @@ export function resolve(settings: Settings, report: Report, { publishesItself = 
     const message = `${formatAddress(metrics)} is taken by addr (${formatAddress(listen)}): choose another port, or "" for the hub's own address.`
     report(['metrics_addr'], message, ['addr', 'metrics_addr', 'metrics_enabled'])
   }
+  if (settings.use_forwarded_headers && settings.trusted_proxies.length === 0) {
+    report(
+      ['trusted_proxies'],
+      'is empty, and use_forwarded_headers would have no effect: name the proxies, or leave it out.',
+    )
+  }
   return {
     listen,
     tls,
     publicOrigins: settings.public_urls,
     useForwardedHeaders: settings.use_forwarded_headers,
+    trustedProxies: settings.trusted_proxies.flatMap(networksOf),
     compress: settings.compress,
     workers: settings.workers === 'auto' ? availableParallelism() : settings.workers,
     transportUrl: settings.transport_url ?? parseDsn(defaultTransportUrl),
@@ -55,12 +64,33 @@ export function resolve(settings: Settings, report: Report, { publishesItself = 
     maxRequestBodyBytes: settings.max_request_body_size,
     maxQueueBytes: settings.max_queue_bytes,
     maxQueueBytesTotal: settings.max_queue_bytes_total,
+    limits: resolveLimits(settings),
     logFormat: settings.log_format === 'TEXT' ? 'text' : 'json',
     debug: settings.debug,
     metrics,
+    tracing: settings.tracing
+      ? {
+          endpoint: settings.tracing_endpoint,
+          serviceName: settings.tracing_service_name ?? 'talaria',
+          sample: settings.tracing_sample,
+        }
+      : null,
+    admin: resolveAdmin(settings, { addr: listen, metrics_addr: metrics === 'main' ? null : metrics }, report),
+    debugger: settings.debugger || settings.demo,
     demo: settings.demo,
   }
 }
+
+const resolveLimits = ({ limits }: Settings): LimitsConfig => ({
+  connections: limits.connections,
+  connectionsPerIp: limits.connections_per_ip,
+  connectionsPerSubject: limits.connections_per_subject,
+  publishesPerSecond: limits.publishes_per_second,
+  publishesPerSecondPerSubject: limits.publishes_per_second_per_subject,
+  topics: limits.topics,
+  matchers: limits.matchers,
+  patternLength: limits.pattern_length,
+})
 
 function resolveTls({ cert_file: certFile, key_file: keyFile }: Settings, report: Report): Config['tls'] {
   if (certFile !== null && keyFile !== null) return { certFile, keyFile }

@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { algorithms, asymmetricAlgorithms } from '../protocol/algorithm.ts'
 import { parseDsn } from './dsn.ts'
 import {
   choice,
@@ -17,9 +18,12 @@ import {
 import { invalid } from './invalid.ts'
 import { retiredKeys } from './sources/retired.ts'
 import { parseAddress } from './values/address.ts'
-import { algorithms, asymmetricAlgorithms, parseKeySetUrl } from './values/key.ts'
+import { parseCollectorUrl } from './values/collector-url.ts'
+import { parseKeySetUrl } from './values/key.ts'
+import { parseNetwork, privateRanges } from './values/network.ts'
 import { parseOrigin } from './values/origin.ts'
 import { parsePublicUrl, parseResourceIdentifier } from './values/public-url.ts'
+import { parseShare } from './values/share.ts'
 import { parseWorkers } from './values/workers.ts'
 
 const asWritten = (text: string): string => text
@@ -44,6 +48,7 @@ export const schema = mapping(
     key_file: optional(asWritten),
     public_urls: several(one(parsePublicUrl)),
     use_forwarded_headers: flag(false),
+    trusted_proxies: several(one(parseNetwork)).prefault([privateRanges]),
     compress: flag(false),
     workers: withDefault(parseWorkers, '1'),
     // the log
@@ -90,11 +95,29 @@ export const schema = mapping(
     max_request_body_size: size('1MiB'),
     max_queue_bytes: size('1MiB', 1024),
     max_queue_bytes_total: size('256MiB'),
+    limits: mapping({
+      connections: count(0),
+      connections_per_ip: count(0),
+      connections_per_subject: count(0),
+      publishes_per_second: count(0),
+      publishes_per_second_per_subject: count(0),
+      topics: count(0, 1000),
+      matchers: count(0, 1000),
+      pattern_length: count(0),
+    }).prefault({}),
     // watching it
     log_format: choice(['TEXT', 'JSON', 'FLUENTD']).prefault('JSON'),
     debug: flag(false),
     metrics_enabled: flag(false),
     metrics_addr: optional(parseAddress, scalar).prefault('127.0.0.1:9764'),
+    tracing: flag(false),
+    tracing_endpoint: withDefault(parseCollectorUrl, 'http://localhost:4318/v1/traces'),
+    tracing_service_name: optional(asWritten).prefault('talaria'),
+    tracing_sample: withDefault(parseShare, '1'),
+    admin_addr: optional(parseAddress, scalar),
+    admin_secret: optional(asWritten),
+    admin_secret_file: optional(asWritten),
+    debugger: flag(false),
     demo: flag(false),
     license: optional(asWritten),
   },

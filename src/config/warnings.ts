@@ -1,5 +1,6 @@
 import type { Config, Roles } from './config.ts'
 import type { Settings } from './schema.ts'
+import { isEveryInterface } from './values/address.ts'
 import { formatDuration } from './values/duration.ts'
 import { countSecretBytes, type Verifier } from './values/key.ts'
 
@@ -15,6 +16,7 @@ export function warningsOf(config: Config, settings: Settings): string[] {
     ...ofSubscribers(config),
     ...ofSilence(config),
     ...ofIdentity(config),
+    ...ofAdmin(config),
     ...withoutEffect(settings),
   ]
 }
@@ -130,6 +132,14 @@ function ofIdentity({ issuers, resourceIdentifier, publicOrigins }: Config): str
   if (resourceIdentifier !== null && !resourceIdentifier.startsWith('https:'))
     return ['resource_identifier is not an https URL, as OAuth wants it.']
   return []
+}
+
+/** Its secret and what it is asked travel as they are. */
+function ofAdmin({ admin }: Config): string[] {
+  if (admin === null || !isEveryInterface(admin.listen.host)) return []
+  return [
+    'admin_addr: it is on every interface, and speaks plain HTTP. Name an address that only operators reach, such as 127.0.0.1.',
+  ]
 }
 
 function withoutEffect({ license, log_format }: Settings): string[] {

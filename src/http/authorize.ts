@@ -20,6 +20,11 @@ export function requirePublisher(grant: Grant | null, generation: Generation): G
   return grant
 }
 
+/** A batch is not worth reading where nothing of it could be published. @throws HubError `publish_not_granted` */
+export function requirePublishing(grant: Grant): void {
+  if (grant.publish === null) throw publishNotGranted(grant)
+}
+
 /** Every topic, alternates included, must be granted. @throws HubError `publish_not_granted`, `topic_not_granted` */
 export function requireTopics(grant: Grant, topics: readonly string[]): void {
   const { generation, publish } = grant

@@ -1,6 +1,7 @@
 import { HubError, quote } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { CompileMatcher, Matcher, MatcherKind } from '../protocol/matcher.ts'
+import { type RequestBounds, within } from './bounds.ts'
 import type { Form } from './form.ts'
 
 /** The parameters that select topics, in the order in which their subscriptions are listed, and what each may hold. */
@@ -20,9 +21,15 @@ export function bringsMatch(form: Form): boolean {
 
 /**
  * The matchers of a subscribe request, both generations' in one list.
+ * @param place where the request should have them
  * @throws HubError `matcher_missing`, `matcher_unknown`, `matcher_invalid`, `matchers_too_many`, and what `compile` throws
  */
-export function readMatchers(form: Form, compile: CompileMatcher, accepted: readonly Generation[]): Matcher[] {
+export function readMatchers(
+  form: Form,
+  compile: CompileMatcher,
+  { accepted, bounds }: { readonly accepted: readonly Generation[]; readonly bounds: RequestBounds },
+  place = 'in the query',
+): Matcher[] {
   checkNames(form, accepted)
   const matchers: Matcher[] = []
   const counts = { '0.x': 0, '1.0': 0 }
@@ -34,15 +41,26 @@ export function readMatchers(form: Form, compile: CompileMatcher, accepted: read
       throw new HubError('matcher_invalid', `A "${name}" is not valid UTF-8.`, { generation })
     }
     counts[generation] += patterns.length
-    if (counts[generation] > maxMatchers[generation]) {
-      throw new HubError('matchers_too_many', `Too many matchers: a request may have ${maxMatchers[generation]}.`, {
-        generation,
-      })
+    const most = within(maxMatchers[generation], bounds.matchers)
+    const isBeyond = bounds.matchers > 0 && matchers.length + patterns.length > bounds.matchers
+    if (isBeyond || counts[generation] > most) {
+      throw new HubError('matchers_too_many', `Too many matchers: a request may have ${most}.`, { generation })
     }
-    for (const pattern of patterns) matchers.push(compile(kind, pattern))
+    for (const pattern of patterns) {
+      checkLength(pattern, bounds.patternLength, generation)
+      matchers.push(compile(kind, pattern))
+    }
   }
-  if (matchers.length === 0) throw missing(form, accepted)
+  if (matchers.length === 0) throw missing(form, accepted, place)
   return matchers
+}
+
+/** 0: any length. */
+function checkLength(pattern: string, most: number, generation: Generation): void {
+  if (most === 0 || pattern.length <= most || [...pattern].length <= most) return
+  throw new HubError('matcher_too_long', `A matcher is longer than ${most} characters (limits.pattern_length).`, {
+    generation,
+  })
 }
 
 /** 1.0 refuses what it does not know among its own names; to 0.x every name but `topic` means nothing. */
@@ -68,7 +86,7 @@ function checkNames(form: Form, accepted: readonly Generation[]): void {
 const unknown = (message: string, generation: Generation): HubError =>
   new HubError('matcher_unknown', message, { generation })
 
-function missing(form: Form, accepted: readonly Generation[]): HubError {
+function missing(form: Form, accepted: readonly Generation[], place: string): HubError {
   for (const name of form.names()) {
     if (kinds.has(name)) {
       return unknown(`This hub speaks protocol 0.x only: use "topic" in the place of "${name}".`, '0.x')
@@ -78,8 +96,5 @@ function missing(form: Form, accepted: readonly Generation[]): HubError {
     ...(accepted.includes('1.0') ? ['"match"', '"match_urlpattern"'] : []),
     ...(accepted.includes('0.x') ? ['"topic"'] : []),
   ]
-  return new HubError(
-    'matcher_missing',
-    `Nothing to subscribe to: give at least one of ${names.join(', ')} in the query.`,
-  )
+  return new HubError('matcher_missing', `Nothing to subscribe to: give at least one of ${names.join(', ')} ${place}.`)
 }

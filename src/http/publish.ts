@@ -1,40 +1,36 @@
 import type { Handler } from 'hono'
 import { HubError } from '../errors.ts'
-import type { Hub } from '../hub/hub.ts'
-import { createUpdateId } from '../hub/update-id.ts'
-import type { Limiter } from '../limits/limiter.ts'
 import type { UpdateFields } from '../protocol/update.ts'
-import { admitUpdate, requirePublisher } from './authorize.ts'
+import { requirePublisher } from './authorize.ts'
 import { isForm, mediaType, readForm } from './body.ts'
-import type { RequestBounds } from './bounds.ts'
 import type { Environment } from './context.ts'
 import { Form } from './form.ts'
+import { readIdempotencyKey, replayedHeaders } from './idempotency-key.ts'
+import { jsonFormatOf } from './json-updates.ts'
+import { publishFields } from './publish-fields.ts'
+import { type PublishOptions, publishJson } from './publish-json.ts'
 
-export interface PublishOptions {
-  readonly hub: Hub
-  readonly maxRequestBodyBytes: number
-  readonly bounds: RequestBounds
-  /** `undefined`: there are no limits. */
-  readonly limiter: Limiter | undefined
-}
-
-/** `POST /.well-known/mercure`: 200 with the update's id once it is stored. */
-export function publishHandler({ hub, maxRequestBodyBytes, bounds, limiter }: PublishOptions): Handler<Environment> {
+/** `POST /.well-known/mercure`: 200 with the update's id once it is stored; of a batch, with what became of each. */
+export function publishHandler(options: PublishOptions): Handler<Environment> {
+  const { maxRequestBodyBytes, limiter } = options
   return async c => {
     const { incoming } = c.env
     const request = c.get('request')
     const grant = requirePublisher(await request.authenticate('publisher'), request.presumedGeneration)
-    await limiter?.admitPublish(grant.subject)
     const contentType = incoming.headers['content-type']
+    const format = jsonFormatOf(mediaType(contentType))
+    if (format !== undefined) {
+      return await publishJson(format, c.env, request, { grant, key: readIdempotencyKey(request) }, options)
+    }
+    await limiter?.admitPublish(grant.subject)
+    const key = readIdempotencyKey(request)
     const form = isForm(contentType) ? await readForm(incoming, maxRequestBodyBytes) : new Form()
     const fields = readFields(form)
     if (fields.topics.length === 0 && !isForm(contentType)) throw missingForm(contentType)
-    const update = admitUpdate(fields, grant, bounds, createUpdateId)
-    await hub.publish(update)
+    const { id, isRepeat } = await publishFields(fields, { grant, key }, options)
     // Not c.body(), which builds a Headers object: this is the path that must be fast.
-    return new Response(update.id, {
-      headers: { ...request.answerHeaders, 'Content-Type': 'text/plain; charset=utf-8' },
-    })
+    const headers = { ...request.answerHeaders, 'Content-Type': 'text/plain; charset=utf-8' }
+    return new Response(id, { headers: isRepeat ? { ...headers, ...replayedHeaders } : headers })
   }
 }
 
@@ -54,6 +50,6 @@ function missingForm(contentType: string | undefined): HubError {
   const sent = contentType === undefined ? 'no Content-Type' : `Content-Type ${mediaType(contentType)}`
   return new HubError(
     'topic_missing',
-    `Missing "topic" parameter: updates are sent as application/x-www-form-urlencoded, this request has ${sent}.`,
+    `Missing "topic" parameter: updates are sent as application/x-www-form-urlencoded, application/json or application/x-ndjson, this request has ${sent}.`,
   )
 }

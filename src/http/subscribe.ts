@@ -16,10 +16,11 @@ import type { RequestBounds } from './bounds.ts'
 import type { Environment } from './context.ts'
 import type { Form } from './form.ts'
 import { headerText, headerValue } from './header-text.ts'
+import { expiryNotice, type Lifetime, lifetimeOf, type Notice } from './lifetime.ts'
 import { readMatchers } from './matcher-parameters.ts'
 import { isGone, Stream, type StreamOptions, streamHeaders } from './stream.ts'
 
-export interface SubscribeOptions extends Omit<StreamOptions, 'lifetime' | 'resumed' | 'coding' | 'onEnd'> {
+export interface SubscribeOptions extends Omit<StreamOptions, 'lifetime' | 'notice' | 'resumed' | 'coding' | 'onEnd'> {
   readonly hub: Hub
   readonly accepted: readonly Generation[]
   /** Subscribers without a token are allowed; they receive public updates only. */
@@ -55,12 +56,15 @@ export function subscribeHandler(options: SubscribeOptions): Handler<Environment
     const cursor = await locate(options.hub, requested, matchers, outgoing)
     // Before the head is sent: there is no way back from a 200.
     options.hub.requireOpen()
+    options.hub.revocations.check(grant)
     const coding = options.compress ? chooseCoding(incoming.headers['accept-encoding']) : undefined
     const headers = { ...request.answerHeaders, ...streamHeaders, ...cursorHeaders(requested, cursor) }
     if (options.compress) Object.assign(headers, codingHeaders(coding, headers.Vary))
     // RFC 9110, section 9.3.2: a HEAD is answered and over; it subscribes nobody.
     if (incoming.method === 'HEAD') return c.body(null, 200, headers)
-    if (!isGone(outgoing)) openStream(c, { matchers, grant, cursor, headers, coding }, options)
+    const lifetime = lifetimeOf(grant, options)
+    const notice = expiryNotice(form, grant, options.wheel)
+    if (!isGone(outgoing)) openStream(c, { matchers, grant, cursor, headers, coding, lifetime, notice }, options)
     return RESPONSE_ALREADY_SENT
   }
 }
@@ -73,11 +77,13 @@ function openStream(
     cursor: Cursor
     headers: Record<string, string>
     coding: CodingName | undefined
+    lifetime: Lifetime | undefined
+    notice: Notice | undefined
   },
   options: SubscribeOptions,
 ): void {
   const { hub, wheel, backlog, heartbeatMs, dispatchTimeoutMs } = options
-  const { matchers, grant, cursor, headers, coding } = subscription
+  const { matchers, grant, cursor, headers, coding, lifetime, notice } = subscription
   let subscriber: Subscriber | undefined
   let ended: EndReason | undefined
   const stream = new Stream(c.env.outgoing, headers, {
@@ -85,7 +91,8 @@ function openStream(
     backlog,
     heartbeatMs,
     dispatchTimeoutMs,
-    lifetime: lifetimeOf(grant, options),
+    lifetime,
+    notice,
     resumed: cursor.lastEventId !== undefined,
     coding,
     onEnd: reason => {
@@ -134,22 +141,4 @@ function codingHeaders(coding: CodingName | undefined, vary: string | undefined)
     Vary: vary === undefined ? 'Accept-Encoding' : `${vary}, Accept-Encoding`,
     ...(coding === undefined ? {} : { 'Content-Encoding': coding }),
   }
-}
-
-/**
- * When a stream ends by itself: spread, so that the subscribers of a restarted hub do not come back all at once, and early enough for
- * the last write to be finished.
- */
-function lifetimeOf(
-  grant: Grant | null,
-  { wheel, writeTimeoutMs, dispatchTimeoutMs }: SubscribeOptions,
-): StreamOptions['lifetime'] {
-  const spread = 0.8 + 0.2 * Math.random()
-  const byTimeout = writeTimeoutMs === 0 ? Number.POSITIVE_INFINITY : writeTimeoutMs * spread
-  const remaining = grant?.expiresAt === undefined ? Number.POSITIVE_INFINITY : grant.expiresAt - Date.now()
-  const byToken = remaining < byTimeout ? Math.max(0, remaining) * spread : Number.POSITIVE_INFINITY
-  const life = Math.min(byTimeout, byToken)
-  if (life === Number.POSITIVE_INFINITY) return undefined
-  const endsAt = wheel.now + (life > dispatchTimeoutMs ? life - dispatchTimeoutMs : life)
-  return { endsAt, reason: byToken < byTimeout ? 'token expired' : 'write timeout' }
 }

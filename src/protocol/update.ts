@@ -40,19 +40,19 @@ export const hubEventType = 'mercure'
  * Checks the topics and `retry`: what has to be right before anybody asks whether the token may publish there.
  * @throws HubError `topic_missing`, `topics_too_many`, `topic_invalid`, `retry_invalid`
  */
-export function checkAddress(fields: UpdateFields, generation: Generation): void {
+export function checkAddress(
+  fields: UpdateFields,
+  generation: Generation,
+  maxTopics: number = maxTopicsPerUpdate,
+): void {
   const { topics } = fields
   if (topics.length === 0) {
     throw new HubError('topic_missing', 'Missing "topic" parameter: an update needs at least one.', { generation })
   }
-  if (topics.length > maxTopicsPerUpdate) {
-    throw new HubError(
-      'topics_too_many',
-      `too many topics in update: ${topics.length}, at most ${maxTopicsPerUpdate}.`,
-      {
-        generation,
-      },
-    )
+  if (topics.length > maxTopics) {
+    throw new HubError('topics_too_many', `too many topics in update: ${topics.length}, at most ${maxTopics}.`, {
+      generation,
+    })
   }
   if (generation === '1.0') {
     if (fields.notUtf8.has('topic')) {

@@ -1,6 +1,6 @@
 import { encodeEvent } from '../protocol/event-stream.ts'
 import type { Update } from '../protocol/update.ts'
-import type { HistoryPage, LogEntry } from '../transport.ts'
+import type { HistoryPage, LogEntry, PublishKey } from '../transport.ts'
 
 // Both: the length of the head (4 bytes, big-endian), the head as JSON, and what is long as it is.
 
@@ -16,6 +16,14 @@ export function decodeUpdate(bytes: Buffer): Update {
   const { head, rest } = split<UpdateHead>(bytes)
   const [id, topics, type, retry, isPrivate] = head
   return { id, topics, type, retry, private: isPrivate, data: rest.toString() }
+}
+
+/** The same with a key. */
+export const encodeKeyedUpdate = (update: Update, key: PublishKey): Buffer => join(key, encodeUpdate(update))
+
+export function decodeKeyedUpdate(bytes: Buffer): { readonly update: Update; readonly key: PublishKey } {
+  const { head, rest } = split<PublishKey>(bytes)
+  return { update: decodeUpdate(rest), key: head }
 }
 
 /** An entry on its way from the log, with its event: that is encoded once, whoever sends it to subscribers. */

@@ -1,7 +1,9 @@
 import { setTimeout as after } from 'node:timers/promises'
+import type { NodeLimiter } from '../limits/limiter.ts'
 import type { TransportLog } from '../transport.ts'
 import type { Link } from './link.ts'
 import type { LogHost } from './log-host.ts'
+import { hostLimiter } from './shared-limiter.ts'
 import type { VigilOptions } from './vigil.ts'
 import { type Addresses, WorkerProcess } from './worker-process.ts'
 
@@ -17,6 +19,8 @@ export interface PrimaryOptions {
   /** The log that they share; `undefined`: each opens it by itself. */
   readonly host: LogHost | undefined
   readonly figures: { attach(link: Link): void } | undefined
+  /** Counts for all of them; `undefined`: there are no limits. */
+  readonly limiter: NodeLimiter | undefined
   /** Bytes that may wait for one worker before it is killed and replaced. */
   readonly maxWaitingBytes: number
   /** When a worker hangs. */
@@ -86,7 +90,7 @@ export class Primary {
   }
 
   #fork(number: number): WorkerProcess {
-    const { program, maxWaitingBytes, vigil, host, figures, log, writeLine } = this.#options
+    const { program, maxWaitingBytes, vigil, host, figures, limiter, log, writeLine } = this.#options
     const worker = new WorkerProcess({
       number,
       program,
@@ -97,6 +101,7 @@ export class Primary {
     })
     host?.attach(worker.link)
     figures?.attach(worker.link)
+    if (limiter !== undefined) hostLimiter(worker.link, limiter)
     this.#workers.set(number, worker)
     return worker
   }

@@ -24,6 +24,7 @@ export interface WorkerSettings {
 export interface Addresses {
   readonly url: string
   readonly metricsUrl?: string | undefined
+  readonly adminUrl?: string | undefined
 }
 
 export interface WorkerOptions {

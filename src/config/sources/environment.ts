@@ -2,6 +2,7 @@ import type { Problem } from '../problem.ts'
 import { keys } from '../schema.ts'
 import { type Environment, readImage } from './image.ts'
 import type { Layer } from './layer.ts'
+import { readOpenTelemetry } from './open-telemetry.ts'
 import { retiredVariables } from './retired.ts'
 
 /** What the environment says, the weaker source first: the variables of the reference hub's image, then those named like our keys. */
@@ -12,11 +13,12 @@ export interface EnvironmentLayers {
 }
 
 /** Only a file can hold these: they are not single values. */
-const onlyInFiles: ReadonlySet<string> = new Set(['recent', 'issuers'])
+const onlyInFiles: ReadonlySet<string> = new Set(['recent', 'issuers', 'limits'])
 
 /** Reads variables; an empty one is not set. `playground`: what that directive says comes before them. */
 export function readEnvironment(env: Environment, cwd: string, playground = false): EnvironmentLayers {
   const image = readImage(env, cwd, playground)
+  const openTelemetry = readOpenTelemetry(env)
   const isSet = (key: string) => Boolean(env[variableOf(key)])
   const own = keys.filter(key => isSet(key) && !onlyInFiles.has(key))
   const layer = {
@@ -30,9 +32,9 @@ export function readEnvironment(env: Environment, cwd: string, playground = fals
     .filter(isSet)
     .map(key => `${variableOf(key)} has no effect: ${retiredVariables[key]}`)
   return {
-    layers: [...image.layers, layer],
+    layers: [...image.layers, openTelemetry.layer, layer],
     problems: image.problems,
-    warnings: [...image.warnings, ...unread, ...retired],
+    warnings: [...image.warnings, ...openTelemetry.warnings, ...unread, ...retired],
   }
 }
 

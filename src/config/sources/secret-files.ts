@@ -35,7 +35,7 @@ export async function readFiles(
     return null
   }
 
-  for (const key of ['jwt_key', 'publisher_jwt_key', 'subscriber_jwt_key'] as const) {
+  for (const key of ['jwt_key', 'publisher_jwt_key', 'subscriber_jwt_key', 'admin_secret'] as const) {
     settings[key] = (await readSecret([`${key}_file`], settings[`${key}_file`], settings[key])) ?? settings[key]
   }
   for (const [at, issuer] of settings.issuers.entries()) {
