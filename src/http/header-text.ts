@@ -17,5 +17,8 @@ export const entityTagText = (text: string): string =>
     .toString('latin1')
     .replace(/[\0-\x20"%\x7f]/g, percentEncode)
 
+/** Part of a request's target as a URI: clients send bytes that none may have, and that would end it in a header. */
+export const uriText = (text: string): string => text.replace(/[^\w!#$%&'()*+,./:;=?@~[\]-]/g, percentEncode)
+
 const percentEncode = (character: string): string =>
   `%${character.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}`

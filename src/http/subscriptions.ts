@@ -4,7 +4,8 @@ import type { Hub } from '../hub/hub.ts'
 import type { Presence } from '../hub/presence.ts'
 import type { Generation } from '../protocol/generation.ts'
 import {
-  collectionDocument,
+  countDocument,
+  formatCollection,
   formatDocument,
   type Subscription,
   subscriptionDocument,
@@ -15,6 +16,9 @@ import { requireReader } from './authorize.ts'
 import type { Environment } from './context.ts'
 import { namesTag } from './entity-tag.ts'
 import { entityTagText, headerValue, quotedString } from './header-text.ts'
+import { nextPage, readListParameters, withoutParameter } from './list-parameters.ts'
+import { countSubscriptions, pageSubscriptions, selectSubscriptions } from './subscription-list.ts'
+import { toBody } from './text-body.ts'
 
 export interface SubscriptionsOptions {
   readonly hub: Hub
@@ -45,18 +49,29 @@ export function subscriptionsHandler(options: SubscriptionsOptions): Handler<Env
     const { lastEventId } = hub
     const { generation } = question
     const headers = { ...request.answerHeaders, ...documentHeaders(generation, lastEventId) }
+    headers.Vary = headers.Vary === undefined ? tellingHeaders : `${headers.Vary}, ${tellingHeaders}`
+    const list = 'item' in question ? undefined : readListParameters(search)
     if (namesTag(c.req.header('If-None-Match'), headers.ETag)) return c.body(null, 304, headers)
-    const document =
-      'item' in question
-        ? subscriptionDocument(question.item, { lastEventId })
-        : collectionDocument(
-            generation,
-            generation === '0.x' ? uri : path,
-            presence.list(question.collection),
-            lastEventId,
-          )
-    // As bytes: Node writes the headers of an answer together with a body that is a string, and then both as UTF-8.
-    return c.body(utf8.encode(formatDocument(document)), 200, headers)
+    if ('item' in question) {
+      return c.body(toBytes(subscriptionDocument(question.item, { lastEventId })), 200, headers)
+    }
+    const { collection } = question
+    // What proves who asks is nobody else's business.
+    const asked = withoutParameter(search, 'authorization')
+    const id = generation === '0.x' && asked !== '' ? `${path}?${asked}` : path
+    if (list?.kind === 'count') {
+      const count = await countSubscriptions(presence.list(), collection)
+      return c.body(toBytes(countDocument(generation, id, lastEventId, count)), 200, headers)
+    }
+    const respond = async (batches: AsyncGenerator<readonly Subscription[], void>) =>
+      c.body(await toBody(formatCollection(generation, id, lastEventId, batches)), 200, headers)
+    if (list?.kind !== 'page') return await respond(selectSubscriptions(presence.list(), collection))
+    const { subscriptions, hasNext } = await pageSubscriptions(presence.list(), collection, list)
+    if (hasNext) {
+      const next = `<${nextPage(path, asked, subscriptions.at(-1)!.id)}>; rel="next"`
+      headers.Link = headers.Link === undefined ? next : `${headers.Link}, ${next}`
+    }
+    return await respond(selectSubscriptions(subscriptions, () => true))
   }
 }
 
@@ -132,15 +147,26 @@ export function generationFromAccept(accept: string | undefined, accepted: reado
   return accept !== undefined && /application\/ld\+json/i.test(accept) ? '0.x' : '1.0'
 }
 
-/** The type, the entity tag and, in 1.0, from where to follow the changes. The newest event id stands for the state of the list. */
-function documentHeaders(generation: Generation, lastEventId: string) {
-  if (generation === '0.x') return { 'Content-Type': 'application/ld+json', ETag: headerValue(lastEventId) }
+/** What of a request tells in which generation's terms it is answered. */
+const tellingHeaders = 'Accept, Authorization, Cookie'
+
+/**
+ * The type, the entity tag and, in 1.0, from where to follow the changes. The newest event id stands for the state of the list: whoever keeps an
+ * answer asks with its tag before it is used again, and nobody keeps it for others.
+ */
+function documentHeaders(generation: Generation, lastEventId: string): Record<string, string> & { ETag: string } {
+  const kept = { 'Cache-Control': 'private, no-cache' }
+  if (generation === '0.x') {
+    return { ...kept, 'Content-Type': 'application/ld+json', ETag: headerValue(lastEventId) }
+  }
   const cursor = quotedString(lastEventId)
   return {
+    ...kept,
     'Content-Type': 'application/json',
     ETag: `"${entityTagText(lastEventId)}"`,
     Link: `<${hubPath}>; rel="mercure"; last-event-id=${cursor}; type="mercure"; content-type="application/json"`,
   }
 }
 
-const utf8 = new TextEncoder()
+/** As bytes: Node writes the headers of an answer together with a body that is a string, and then both as UTF-8. */
+const toBytes = (document: object): Uint8Array<ArrayBuffer> => new TextEncoder().encode(formatDocument(document))

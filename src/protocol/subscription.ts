@@ -66,17 +66,48 @@ function subscriptionItem({ generation, id, kind, pattern, subscriber, active, p
     : { id, type: 'subscription', subscriber, match: pattern, match_type: kind, active, payload }
 }
 
-/** A collection as its generation's document. `id` is where it was asked for. */
-export function collectionDocument(
+/** A collection's own members; `id` is where it was asked for. */
+function collectionHead(generation: Generation, id: string, lastEventId: string): object {
+  return generation === '0.x'
+    ? { '@context': jsonLdContext, id, type: 'Subscriptions', lastEventID: lastEventId }
+    : { id, type: 'subscriptions' }
+}
+
+/** How many there are, in the terms of a generation: the document of the collection without its list. */
+export const countDocument = (generation: Generation, id: string, lastEventId: string, count: number): object => ({
+  ...collectionHead(generation, id, lastEventId),
+  count,
+})
+
+/** Characters of a piece; the last subscriptions of a batch may exceed them. */
+const pieceLength = 1 << 16
+
+/**
+ * A collection as the text of its generation's document, in pieces: all of it at once would keep everybody else waiting where it is long.
+ * `id` is where it was asked for.
+ */
+export async function* formatCollection(
   generation: Generation,
   id: string,
-  subscriptions: readonly Subscription[],
   lastEventId: string,
-): object {
-  const items = subscriptions.map(subscriptionItem)
-  return generation === '0.x'
-    ? { '@context': jsonLdContext, id, type: 'Subscriptions', lastEventID: lastEventId, subscriptions: items }
-    : { id, type: 'subscriptions', subscriptions: items }
+  batches: AsyncIterable<readonly Subscription[]>,
+): AsyncGenerator<string, void> {
+  const empty = formatDocument({ ...collectionHead(generation, id, lastEventId), subscriptions: [] })
+  const end = ']\n}'
+  let text = empty.slice(0, -end.length)
+  let isEmpty = true
+  for await (const batch of batches) {
+    if (text.length > pieceLength) {
+      yield text
+      text = ''
+    }
+    for (const subscription of batch) {
+      // A line break within a text would be escaped.
+      text += `${isEmpty ? '' : ','}\n${formatDocument(subscriptionItem(subscription)).replace(/^/gm, '    ')}`
+      isEmpty = false
+    }
+  }
+  yield text + (isEmpty ? end : `\n  ${end}`)
 }
 
 /** Two spaces, and what could end a script or start an entity escaped: a payload may be shown inside a page. */

@@ -43,7 +43,7 @@ suite('the parameters choose the generation', () => {
         const init = method === 'GET' ? {} : { method, body: new URLSearchParams(query) }
         const response = await fetch(address, init)
         assert.equal(response.status, 200)
-        const listed = hubs[hub].running.hub.presence!.list(() => true)
+        const listed = [...hubs[hub].running.hub.presence!.list()]
         const { subscriber } = listed.at(-1)!
         assert.deepEqual(
           listed.filter(one => one.subscriber === subscriber).map(({ kind, pattern }) => `${kind} ${pattern}`),

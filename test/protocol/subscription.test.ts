@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import type { Generation } from '../../src/protocol/generation.ts'
 import { type Grant, readGrant0x, readGrant1, authorizationDetailType as type } from '../../src/protocol/grant.ts'
 import type { MatcherKind } from '../../src/protocol/matcher.ts'
 import {
-  collectionDocument,
+  countDocument,
   createSubscriptions,
+  formatCollection,
   formatDocument,
   type Subscription,
   subscriptionDocument,
@@ -271,17 +273,23 @@ describe('documents', () => {
     })
   })
 
-  test('1.0: a collection', () => {
-    assert.deepEqual(JSON.parse(formatDocument(collectionDocument('1.0', api, [current], 'urn:1'))), {
+  /** The pieces of a collection that comes in these batches. */
+  const piecesOf = (generation: Generation, ...batches: Subscription[][]): Promise<string[]> =>
+    Array.fromAsync(formatCollection(generation, api, 'urn:1', Readable.from(batches)))
+
+  test('1.0: a collection', async () => {
+    const [text = ''] = await piecesOf('1.0', [current])
+    assert.deepEqual(JSON.parse(text), {
       id: api,
       type: 'subscriptions',
       subscriptions: [subscriptionDocument(current)],
     })
   })
 
-  test('0.x: a collection has context and last event id once, its items have neither', () => {
+  test('0.x: a collection has context and last event id once, its items have neither', async () => {
     const { '@context': _, ...item } = subscriptionDocument(legacy) as Record<string, unknown>
-    assert.deepEqual(JSON.parse(formatDocument(collectionDocument('0.x', api, [legacy], 'urn:1'))), {
+    const [text = ''] = await piecesOf('0.x', [legacy])
+    assert.deepEqual(JSON.parse(text), {
       '@context': 'https://mercure.rocks/',
       id: api,
       type: 'Subscriptions',
@@ -290,10 +298,64 @@ describe('documents', () => {
     })
   })
 
-  test('an empty collection is a list', () => {
+  test('an empty collection is a list', async () => {
     for (const generation of ['0.x', '1.0'] satisfies Generation[]) {
-      assert.deepEqual(JSON.parse(formatDocument(collectionDocument(generation, api, [], 'x'))).subscriptions, [])
+      for (const batches of [[], [[]], [[], []]]) {
+        const text = (await piecesOf(generation, ...batches)).join('')
+        assert.deepEqual(JSON.parse(text).subscriptions, [])
+        assert.equal(text, formatDocument(JSON.parse(text)))
+      }
     }
+  })
+
+  test('a collection is the same text, whatever the batches: that of its document', async () => {
+    const subscription = fc.record({
+      id: fc.string(),
+      subscriber: fc.string({ unit: 'binary' }),
+      pattern: fc.string({ unit: 'binary' }),
+      payload: fc.option(fc.jsonValue(), { nil: undefined }),
+    })
+    const batches = fc.array(fc.array(subscription, { maxLength: 5 }), { maxLength: 4 })
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom<Generation>('0.x', '1.0'), batches, async (generation, given) => {
+        const kind: MatcherKind = generation === '0.x' ? 'topic' : 'exact'
+        const all = given.map(batch => batch.map(one => ({ ...one, generation, kind, active: true })))
+        const text = (await piecesOf(generation, ...all)).join('')
+        const items = all.flat().map(one => {
+          const { '@context': _, ...item } = subscriptionDocument(one) as Record<string, unknown>
+          return item
+        })
+        const document =
+          generation === '1.0'
+            ? { id: api, type: 'subscriptions', subscriptions: items }
+            : {
+                '@context': 'https://mercure.rocks/',
+                id: api,
+                type: 'Subscriptions',
+                lastEventID: 'urn:1',
+                subscriptions: items,
+              }
+        assert.equal(text, formatDocument(document))
+      }),
+    )
+  })
+
+  test('a long collection comes in pieces', async () => {
+    const batch = Array<Subscription>(200).fill({ ...current, payload: 'x'.repeat(1000) })
+    const pieces = await piecesOf('1.0', batch, batch, batch)
+    assert.equal(pieces.length, 3)
+    assert.equal(JSON.parse(pieces.join('')).subscriptions.length, 600)
+  })
+
+  test('a count takes the place of the list', () => {
+    assert.deepEqual(countDocument('1.0', api, 'urn:1', 3), { id: api, type: 'subscriptions', count: 3 })
+    assert.deepEqual(countDocument('0.x', api, 'urn:1', 3), {
+      '@context': 'https://mercure.rocks/',
+      id: api,
+      type: 'Subscriptions',
+      lastEventID: 'urn:1',
+      count: 3,
+    })
   })
 
   test('text: two spaces, and nothing that could end a script or a line of one', () => {
