@@ -231,7 +231,7 @@ suite('HTTP/1.0', () => {
       const { status, headers, body } = readAnswer(await connection.end())
       assert.equal(status, 200)
       assert.equal(headers['transfer-encoding'], undefined)
-      assert.match(body, /^:\n(retry: \d+\n)?id: one\ndata: x\n\nid: two\ndata: y\n\n$/)
+      assert.match(body, /^:\n(retry: \d+\n)?id: one\ndata: x\n\nid: two\ndata: y\n\nretry: \d+\n$/)
     })
   }
 })
