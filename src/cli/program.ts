@@ -8,6 +8,7 @@ import { completionCommand } from './completion.ts'
 import { healthCommand } from './health.ts'
 import { historyCommand } from './history.ts'
 import { publishCommand } from './publish.ts'
+import { revokeCommand } from './revoke.ts'
 import { serveCommand } from './serve.ts'
 import { subscriptionsCommand } from './subscriptions.ts'
 import { tailCommand } from './tail.ts'
@@ -26,6 +27,7 @@ export async function run(): Promise<void> {
     .addCommand(publishCommand())
     .addCommand(tailCommand())
     .addCommand(subscriptionsCommand())
+    .addCommand(revokeCommand())
     .addCommand(historyCommand())
     .addCommand(benchCommand())
     .addCommand(caddyCommand(), { hidden: true })

@@ -1,6 +1,6 @@
-import { HubError } from '../errors.ts'
 import { createUpdateId } from '../hub/update-id.ts'
 import { checkAddress, createUpdate, type Update } from '../protocol/update.ts'
+import { readMembers } from '../protocol/update-members.ts'
 import { requireKeys } from './keys.ts'
 
 /** An update as an application writes it. */
@@ -27,27 +27,7 @@ const updateKeys: readonly (keyof NewUpdate)[] = ['topics', 'data', 'id', 'type'
  */
 export function readUpdate(given: NewUpdate): Update {
   requireKeys(given, updateKeys, 'An update')
-  const { topics, data = '', id = '', type = '', retry = 0, private: isPrivate = false } = given
-  const list = typeof topics === 'string' ? [topics] : [...(topics ?? [])]
-  if (!list.every(topic => typeof topic === 'string')) throw new HubError('topic_invalid', 'A topic is not a string.')
-  if (typeof data !== 'string') {
-    throw new HubError('data_invalid', '"data" is not a string: give JSON.stringify of it.')
-  }
-  if (typeof id !== 'string') throw new HubError('id_invalid', '"id" is not a string.')
-  if (typeof type !== 'string') throw new HubError('type_invalid', '"type" is not a string.')
-  // In a form it says "on": what is meant to be private is not to become public by that.
-  if (typeof isPrivate !== 'boolean') {
-    throw new HubError('body_malformed', '"private" is not a boolean: give true or false.')
-  }
-  const fields = {
-    topics: list,
-    data,
-    id,
-    type,
-    retry: String(retry),
-    private: isPrivate,
-    notUtf8: new Set(data.isWellFormed() ? [] : ['data']),
-  }
+  const fields = readMembers(given)
   checkAddress(fields, '1.0')
   return createUpdate(fields, '1.0', createUpdateId)
 }

@@ -74,6 +74,7 @@ const everything = (compile: CompileMatcher): Grant => ({
   publish: null,
   subscribe: [compile('exact', '*')],
   payloadFor: () => undefined,
+  issuer: undefined,
   subject: undefined,
   tokenId: undefined,
   expiresAt: undefined,

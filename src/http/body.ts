@@ -15,7 +15,7 @@ export async function readForm(
   maxBytes: number,
   into: Form = new Form(),
 ): Promise<Form> {
-  return parseForm(await readBody(request, maxBytes), into)
+  return parseForm(await readBody(request, maxBytes, 'max_request_body_size'), into)
 }
 
 /** The media type of a Content-Type header, in lower case; `undefined` where there is none. @throws HubError `body_malformed` */
@@ -28,6 +28,12 @@ export function mediaType(contentType: string | undefined): string | undefined {
 
 export const isForm = (contentType: string | undefined): boolean => mediaType(contentType) === formType
 
+export const bodyWasRead = (): HubError =>
+  new HubError(
+    'configuration_invalid',
+    'The body was read before the request came to the hub: the hub goes before what reads bodies, such as express.urlencoded().',
+  )
+
 function parseForm(body: Buffer, into: Form): Form {
   if (isAscii(body)) return into.append(body.toString('latin1'), 'body')
   if (isUtf8(body)) return into.append(body.toString('utf8'), 'body')
@@ -38,16 +44,27 @@ function parseForm(body: Buffer, into: Form): Form {
   )
 }
 
-function readBody(request: IncomingMessage | Http2ServerRequest, maxBytes: number): Promise<Buffer> {
+/**
+ * Reads a body whole, at most `maxBytes` of it (0: no bound); `setting` is where that is configured.
+ * @throws HubError `body_too_large`, `body_malformed`
+ */
+export function readBody(
+  request: IncomingMessage | Http2ServerRequest,
+  maxBytes: number,
+  setting?: string,
+): Promise<Buffer> {
   const limit = maxBytes === 0 ? Number.POSITIVE_INFINITY : maxBytes
   const tooLarge = () => {
     // What is still under way is read and dropped: the answer reaches a client that is still sending.
     request.removeAllListeners('data').resume()
-    return new HubError('body_too_large', `The body has more than ${maxBytes} bytes (max_request_body_size).`)
+    return new HubError(
+      'body_too_large',
+      `The body has more than ${maxBytes} bytes${setting === undefined ? '' : ` (${setting})`}.`,
+    )
   }
   return new Promise((resolve, reject) => {
     // It would never end. That is a defect of the application that this hub is a part of.
-    if (request.readableEnded) return reject(new Error('The body was read before the request came to the hub.'))
+    if (request.readableEnded) return reject(bodyWasRead())
     const cutOff = (cause?: Error) =>
       reject(new HubError('body_malformed', 'The connection closed before the body was complete.', { cause }))
     if (Number(request.headers['content-length']) > limit) return reject(tooLarge())

@@ -3,6 +3,7 @@ import { Http2ServerRequest } from 'node:http2'
 import { Hono } from 'hono'
 import { hubPath } from '../protocol/topic.ts'
 import type { createApp } from './app.ts'
+import { bodyWasRead } from './body.ts'
 import { Exchanges } from './exchanges.ts'
 import { createInMemoryFetch } from './in-memory-fetch.ts'
 import { createListener } from './listener.ts'
@@ -23,7 +24,15 @@ export function createMount(routes: ReturnType<typeof createApp>, observer: Pick
     } else if (next !== undefined) next()
     else (response as ServerResponse).writeHead(404, textHeaders).end('not_found: There is nothing at this path.\n')
   }
-  const fetch = createInMemoryFetch(listener)
+  const fetchInMemory = createInMemoryFetch(listener)
+  const fetch = async (request: globalThis.Request): Promise<globalThis.Response> => {
+    if (!request.bodyUsed) return fetchInMemory(request)
+    const { code, message } = bodyWasRead()
+    const { method, url } = request
+    observer.log.error({ code, status: 500, method, path: new URL(url).pathname, reason: message }, 'request refused')
+    observer.refused(code)
+    return new Response(`${code}: ${message}\n`, { status: 500, headers: textHeaders })
+  }
   const app = new Hono()
   for (const path of [hubPath, `${hubPath}/*`, metadataPath]) {
     app.all(path, c => {

@@ -12,15 +12,15 @@ const slotCount = 1024
  * puts off a heartbeat; here a stream that was busy is simply found not due, and entered again.
  */
 export class TimerWheel {
-  readonly #tickMs: number
+  /** The resolution: a sleeper wakes up to so many milliseconds late. */
+  readonly tickMs: number
   readonly #slots: (Set<Sleeper> | undefined)[] = new Array(slotCount)
   #tick: number
   #timer: NodeJS.Timeout | undefined
   #asleep = 0
 
-  /** `tickMs` is the resolution: a sleeper wakes up to one tick late. */
   constructor(tickMs: number) {
-    this.#tickMs = tickMs
+    this.tickMs = tickMs
     this.#tick = this.#currentTick()
   }
 
@@ -33,7 +33,7 @@ export class TimerWheel {
   schedule(sleeper: Sleeper, at: number): void {
     if (this.#timer === undefined) this.#begin()
     const furthest = this.#tick + slotCount - 1
-    const tick = Math.min(Math.max(Math.ceil(at / this.#tickMs), this.#tick + 1), furthest)
+    const tick = Math.min(Math.max(Math.ceil(at / this.tickMs), this.#tick + 1), furthest)
     if (sleeper.wakesAt <= tick) return
     this.cancel(sleeper)
     sleeper.wakesAt = tick
@@ -57,12 +57,12 @@ export class TimerWheel {
   }
 
   #currentTick(): number {
-    return Math.floor(performance.now() / this.#tickMs)
+    return Math.floor(performance.now() / this.tickMs)
   }
 
   #begin(): void {
     this.#tick = this.#currentTick()
-    this.#timer = setInterval(() => this.#advance(), this.#tickMs)
+    this.#timer = setInterval(() => this.#advance(), this.tickMs)
     this.#timer.unref()
   }
 

@@ -42,7 +42,8 @@ export type ResumedFrom = 'window' | 'log' | 'nowhere'
 export interface HubObserver extends DeliveryObserver, LogWriterObserver {
   /** An update has come from the log, and is on its way to so many; `lagMs`: since it got its place there, where the log tells. */
   delivered(update: Update, subscribers: number, lagMs: number | undefined): void
-  resumed(from: ResumedFrom): void
+  /** `requested`: the id of its last event, as it says. */
+  resumed(from: ResumedFrom, requested: string): void
   /** A subscriber has come to the log's end. */
   replayed(subscriber: Subscriber, tookMs: number): void
   /** The log has refused something, or has failed at it. */
@@ -171,7 +172,7 @@ export class Hub {
     this.requireOpen()
     try {
       const cursor = await locate(lastEventId, matchers, this.#past, signal)
-      if (lastEventId !== undefined) this.#observer.resumed(resumedFrom(cursor))
+      if (lastEventId !== undefined) this.#observer.resumed(resumedFrom(cursor), lastEventId)
       return cursor
     } catch (error) {
       if (!signal.aborted) this.#observer.logFailed('history')

@@ -6,6 +6,8 @@ import type { PublishKey, Transport } from '../transport.ts'
 export interface LogWriterObserver {
   /** `tookMs`: from the hub's getting it until it was stored. */
   published(update: Update, tookMs: number): void
+  /** A publisher has sent again what is stored, with the same key. */
+  repeated(): void
   logFailed(operation: 'publish'): void
 }
 
@@ -42,6 +44,7 @@ export class LogWriter {
     const first = await this.#watch(this.#once(update, key))
     if (first === undefined) this.#observer.published(update, performance.now() - startedAt)
     else if (first.fingerprint !== key.fingerprint) throw keyReused()
+    else this.#observer.repeated()
     return first?.id
   }
 

@@ -18,6 +18,10 @@ export function countFlow(registry: Registry): Omit<HubObserver, 'failed'> {
     openHistogram(registry, { name, help, bounds })
 
   const updates = counter('mercure_updates_total', 'Updates that publishers had stored through this node.')
+  const repeats = counter(
+    'talaria_publishes_repeated_total',
+    'Updates that were stored already, with the same Idempotency-Key, and were not stored again.',
+  )
   const stored = histogram(
     'talaria_publish_seconds',
     'From taking an update to having it stored, when its publisher is answered.',
@@ -69,6 +73,7 @@ export function countFlow(registry: Registry): Omit<HubObserver, 'failed'> {
       updates.inc()
       stored.add(tookMs / 1000)
     },
+    repeated: () => repeats.inc(),
     logFailed: operation => logErrors.inc({ operation }),
     delivered(_update, count, lagMs) {
       deliveries.inc(count)

@@ -69,6 +69,7 @@ export function showState(registry: Registry, { hub, backlog, depth, subscriptio
     const read = () => soon(Promise.try(depth), undefined)
     gauge('talaria_history_updates', 'Updates that the log has.', read, 'max')
   }
+  gauge('talaria_revocations', 'Revocations in force.', () => hub().revocations.list.inForce.length, 'max')
   if (subscriptions) {
     const size = () => hub().presence?.size
     gauge('talaria_nodes', 'Nodes of this hub that are known here.', () => size()?.nodes, 'max')

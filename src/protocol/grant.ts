@@ -12,11 +12,16 @@ export interface Grant {
   readonly subscribe: readonly Matcher[] | null
   /** The payload shown in the subscriptions of this token's bearer; `undefined`: none. */
   payloadFor(matcher: Matcher): unknown
-  /** The token's `sub` and `jti`, for limits, revocation and logs. */
+  /** The token's `sub` and `jti`, for limits, revocation and logs; and its `iss`, within which subjects are told apart. */
+  readonly issuer: string | undefined
   readonly subject: string | undefined
   readonly tokenId: string | undefined
   /** The token's `exp`, in milliseconds since the epoch; `undefined`: it does not expire. */
   readonly expiresAt: number | undefined
+  /** The token's `iat`, likewise; absent: nothing tells when it was issued. */
+  readonly issuedAt?: number | undefined
+  /** Tells the token from every other one: a digest of what its signature covers. Absent: there is no token. */
+  readonly fingerprint?: string
 }
 
 /** A token's claims: a JSON object, verified but unread. */
@@ -145,12 +150,14 @@ function compileAt(
   }
 }
 
-function bearer({ sub, jti, exp }: Claims, generation: Generation) {
+function bearer({ iss, sub, jti, exp, iat }: Claims, generation: Generation) {
   return {
     generation,
+    issuer: typeof iss === 'string' ? iss : undefined,
     subject: typeof sub === 'string' ? sub : undefined,
     tokenId: typeof jti === 'string' ? jti : undefined,
     expiresAt: typeof exp === 'number' ? Math.min(exp * 1000, endOfTime) : undefined,
+    issuedAt: typeof iat === 'number' ? Math.min(iat * 1000, endOfTime) : undefined,
   }
 }
 

@@ -5,6 +5,7 @@ import { comeAndGoMeanwhile } from './scenarios/absence.ts'
 import { nodesDie } from './scenarios/node-death.ts'
 import { oneOrder } from './scenarios/order.ts'
 import { Presence } from './scenarios/presence.ts'
+import { revokeEverywhere } from './scenarios/revocation.ts'
 import { impatience, survive, troubles } from './scenarios/trouble.ts'
 
 /** What several hubs on one backend promise, each a process of its own. */
@@ -20,6 +21,10 @@ export function testCluster({ name, skipped, open }: TestBackend): void {
       describe('updates', { concurrency: 1 }, () => {
         test('20,000 updates from all nodes: each once, in one order for all', () => oneOrder(server))
         test('nodes are killed and started again: nothing is lost, nothing comes twice', () => nodesDie(server))
+      })
+      describe('what is revoked', { concurrency: 1 }, () => {
+        test('streams end at all nodes, and the token is refused there, also by those that start later', () =>
+          revokeEverywhere(server))
       })
       describe('what is missed', { concurrency: 1 }, () => {
         test('subscriptions come and go while the log is away: all is listed and announced when it is back', () =>

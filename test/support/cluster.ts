@@ -51,6 +51,8 @@ export interface Answer {
 export class ClusterHub implements AsyncDisposable {
   /** `http://127.0.0.1:PORT`, another one after each start. */
   url = ''
+  /** The same of its admin address; empty: it has none. */
+  adminUrl = ''
   readonly #config: string
   readonly #agent = new Agent({ keepAlive: true })
   #process: HubProcess | undefined
@@ -63,6 +65,8 @@ export class ClusterHub implements AsyncDisposable {
   async start(): Promise<void> {
     this.#process = await HubProcess.start({ config: this.#config })
     this.url = await this.#process.url()
+    const { admin = '' } = this.#process.log.find(({ msg }) => msg === `listening on ${this.url}`)!
+    this.adminUrl = String(admin)
     await this.isReady(true)
   }
 
@@ -79,6 +83,7 @@ export class ClusterHub implements AsyncDisposable {
   /** Ends it as a crash does, in this moment; resolves when it has ended. */
   async kill(): Promise<void> {
     const ending = this.#process
+    this.#process = undefined
     ending?.signal('SIGKILL')
     await ending?.[Symbol.asyncDispose]()
   }
@@ -88,6 +93,7 @@ export class ClusterHub implements AsyncDisposable {
     const ending = this.#process!
     ending.signal('SIGTERM')
     const code = await ending.exit()
+    this.#process = undefined
     await ending[Symbol.asyncDispose]()
     return code
   }

@@ -96,7 +96,7 @@ main
 {{/* There are keys or passwords in the configuration itself. */}}
 {{- define "talaria.isSecret" -}}
 {{- $config := .Values.config -}}
-{{- $secret := or $config.jwt_key $config.publisher_jwt_key $config.subscriber_jwt_key $config.license -}}
+{{- $secret := or $config.jwt_key $config.publisher_jwt_key $config.subscriber_jwt_key $config.admin_secret $config.license -}}
 {{- $secret = or $secret (regexMatch "://[^/?]*:[^/?]*@|[?&][a-z_]*(password|token)=" (toString $config.transport_url)) -}}
 {{- range $config.issuers -}}
 {{- $secret = or $secret (dig "publisher" "key" "" .) (dig "subscriber" "key" "" .) -}}

@@ -18,7 +18,7 @@
 {{- if and .Values.transportUrl .Values.secrets.existing -}}
 {{- fail (printf "transportUrl and secrets.existing are both set: put the URL into the Secret %s as transport_url, and transport_url into secrets.keys." .Values.secrets.existing) -}}
 {{- end -}}
-{{- range list "jwt_key" "publisher_jwt_key" "subscriber_jwt_key" "transport_url" -}}
+{{- range list "jwt_key" "publisher_jwt_key" "subscriber_jwt_key" "admin_secret" "transport_url" -}}
 {{- if and $.Values.secrets.existing (has . $.Values.secrets.keys) (or (get $.Values.config .) (get $.Values.config (printf "%s_file" .))) -}}
 {{- fail (printf "%s is in config and in secrets.keys: give it in one of them." .) -}}
 {{- end -}}

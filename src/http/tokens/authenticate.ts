@@ -14,7 +14,7 @@ import {
 } from './credentials.ts'
 import { type Examination, examineToken } from './examine.ts'
 import { Inquiry } from './inquiry.ts'
-import { readToken, type Token } from './token.ts'
+import { fingerprintOf, readToken, type Token } from './token.ts'
 import { type Role, type Verified, Verifier, type VerifierOptions } from './verify.ts'
 
 export type { Role }
@@ -25,6 +25,8 @@ export interface AuthenticatorOptions extends Omit<VerifierOptions, 'now'> {
   readonly publishAllowedOrigins: readonly string[]
   /** The `aud` of 1.0 tokens. Absent: derived from each request. */
   readonly resourceIdentifier?: string | undefined
+  /** Throws `token_revoked` for the grant of a revoked token. Absent: none is. */
+  readonly checkRevoked?: (grant: Grant) => void
   /** Milliseconds since the epoch. Absent: the system's clock. */
   readonly now?: () => number
 }
@@ -69,8 +71,9 @@ class TokenAuthenticator implements Authenticator {
   readonly #places: CredentialPlaces
   readonly #publishOrigins: AllowedOrigins
   readonly #resourceIdentifier: string | undefined
+  readonly #checkRevoked: ((grant: Grant) => void) | undefined
   readonly #now: () => number
-  /** Verified tokens by their text. Whoever revokes a token deletes it here: nothing else remembers it. */
+  /** Verified tokens by their text. One that is revoked is found out when it is used. */
   readonly #remembered = { publisher: createMemory(), subscriber: createMemory() }
 
   constructor(options: AuthenticatorOptions) {
@@ -82,6 +85,7 @@ class TokenAuthenticator implements Authenticator {
     this.#publishOrigins = compileOrigins(publishAllowedOrigins, 'publish_allowed_origins')
     this.#resourceIdentifier = resourceIdentifier
     this.#verifier = verifier
+    this.#checkRevoked = options.checkRevoked
     this.#now = now
   }
 
@@ -106,6 +110,7 @@ class TokenAuthenticator implements Authenticator {
     const known = this.#recall(credential.token, role, resource)
     if (known !== undefined) {
       this.#checkPlace(credential, request, known.generation)
+      this.#checkRevoked?.(known)
       return known
     }
     const token = readToken(credential.token, presumed)
@@ -128,7 +133,14 @@ class TokenAuthenticator implements Authenticator {
     if (!credential) return { checks }
     const resource = this.resourceOf(request)
     const examination = await examineToken(credential.token, this.#verifier, { role, resource, presumed, diagnose })
-    return { ...examination, checks: [...checks, ...examination.checks] }
+    const last = new Inquiry()
+    const { token, grant } = examination
+    // Of a token that may be anybody's work nothing is told: it could name any subject.
+    if (token !== undefined && grant !== undefined && examination.checks.every(({ ok }) => ok)) {
+      const check = () => this.#checkRevoked?.({ ...grant, fingerprint: fingerprintOf(token) })
+      if (this.#checkRevoked !== undefined) await last.ask('revocation', check, () => 'It was not revoked.')
+    }
+    return { ...examination, checks: [...checks, ...examination.checks, ...last.checks] }
   }
 
   /** Not every place is good for every token: a cookie proves who sent it but not which page, a query shows it to everybody. */
@@ -151,6 +163,7 @@ class TokenAuthenticator implements Authenticator {
     const memory = this.#remembered[role]
     memory.delete(token.text)
     const verified = await this.#verifier.verify(token, role, resource)
+    this.#checkRevoked?.(verified.grant)
     memory.set(token.text, { ...verified, resource })
     return verified.grant
   }

@@ -15,6 +15,7 @@ const errorOf: { readonly [code in ErrorCode]?: BearerError } = {
   token_signature: 'invalid_token',
   token_key_unknown: 'invalid_token',
   token_expired: 'invalid_token',
+  token_revoked: 'invalid_token',
   token_not_yet_valid: 'invalid_token',
   token_type: 'invalid_token',
   token_issuer: 'invalid_token',

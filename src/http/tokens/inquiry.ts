@@ -11,6 +11,7 @@ export interface Check {
     | 'times'
     | 'audience'
     | 'claims'
+    | 'revocation'
     | 'action'
   readonly ok: boolean
   /** What was found, in a sentence. */

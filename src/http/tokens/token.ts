@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { compactVerify, decodeJwt, decodeProtectedHeader, errors, type JWSHeaderParameters } from 'jose'
 import { HubError, quote } from '../../errors.ts'
 import type { Generation } from '../../protocol/generation.ts'
@@ -47,6 +48,10 @@ export function readToken(text: string, generation: Generation): Token {
 }
 
 const isAccessToken = (typ: unknown): boolean => typeof typ === 'string' && /^(application\/)?at\+jwt$/i.test(typ)
+
+/** The same for every text of a token: its signature can be written in more than one way, what is signed cannot. */
+export const fingerprintOf = ({ text }: Token): string =>
+  hash('sha256', text.slice(0, text.lastIndexOf('.')), 'base64url')
 
 /** The `iss` that a token claims to have: good for choosing the key that then proves it. @throws HubError `token_malformed` */
 export function readIssuer(token: Token): unknown {

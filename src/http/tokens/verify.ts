@@ -6,7 +6,7 @@ import type { CompileMatcher } from '../../protocol/matcher.ts'
 import type { KeySetContext } from './key-set.ts'
 import { type KeySource, type Keys, openKeys } from './keys.ts'
 import { explainSignature, type NamedSecret } from './lost-characters.ts'
-import { checkTimes, readIssuer, type Token, type VerifyingKeys, verifyToken } from './token.ts'
+import { checkTimes, fingerprintOf, readIssuer, type Token, type VerifyingKeys, verifyToken } from './token.ts'
 
 /** What a token's bearer wants to be. */
 export type Role = 'publisher' | 'subscriber'
@@ -113,7 +113,8 @@ export class Verifier {
     })
     this.checkTimes(claims, token)
     if (token.generation === '1.0') checkAudience(claims, resource)
-    return { grant: this.readGrant(claims, token, resource), keys: trusted.keys, edition }
+    const grant = { ...this.readGrant(claims, token, resource), fingerprint: fingerprintOf(token) }
+    return { grant, keys: trusted.keys, edition }
   }
 
   /** The keys that must have signed a token, chosen by what it says of itself. @throws HubError `token_*` */

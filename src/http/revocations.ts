@@ -1,0 +1,121 @@
+import type { Context, Hono } from 'hono'
+import * as z from 'zod'
+import { HubError } from '../errors.ts'
+import type { Revocation, RevocationKind } from '../hub/revocation/revocation.ts'
+import type { Revocations } from '../hub/revocation/revocations.ts'
+import type { Environment } from './context.ts'
+import { readJson } from './debugger/json.ts'
+import type { RefusalObserver } from './problem.ts'
+import { securityHeaders } from './request.ts'
+
+const collectionPath = '/revocations'
+const itemPath = `${collectionPath}/:id`
+/** As JSON: with the rest it must fit into the shortest message that nodes may send each other. */
+const maxValueBytes = 512
+/** The last moment of the year 9999: a greater number is one of milliseconds. */
+const latestSeconds = 253_402_300_799
+
+const value = z
+  .string('is not a string')
+  .min(1, 'is empty')
+  .refine(text => Buffer.byteLength(JSON.stringify(text)) <= maxValueBytes, `has more than ${maxValueBytes} bytes`)
+const until = z.union(
+  [z.string(), z.number(), z.null()],
+  'is neither a date and time nor a number of seconds since 1970',
+)
+const shape = z.strictObject({
+  subject: value.optional(),
+  token_id: value.optional(),
+  subscription: value.optional(),
+  until: until.optional(),
+})
+const kinds: readonly RevocationKind[] = ['subject', 'token_id', 'subscription']
+
+/** `GET` and `POST /revocations`, `DELETE /revocations/{id}`. */
+export function addRevocations(
+  app: Hono<Environment>,
+  revocations: Revocations,
+  log: Pick<RefusalObserver['log'], 'info'>,
+): void {
+  app.get(collectionPath, c => answerJson(c, { revocations: revocations.list.inForce.map(describe) }))
+  app.post(collectionPath, async c => {
+    const { kind, value, until } = readRequest(await readJson(c, shape))
+    const outcome = await revocations.revoke(kind, value, until)
+    if (outcome === undefined) {
+      throw new HubError('not_found', 'No node that has answered has this subscriber.')
+    }
+    const { revocation, closed, nodes, silentNodes } = outcome
+    const answer = {
+      revoked: revocation === undefined ? null : describe(revocation),
+      streams_closed: closed,
+      nodes,
+      nodes_silent: silentNodes,
+    }
+    log.info(answer, 'revoked')
+    return answerJson(c, answer)
+  })
+  app.delete(itemPath, async c => {
+    const id = c.req.param('id')
+    if (!(await revocations.takeBack(id))) throw new HubError('not_found', 'There is no such revocation.')
+    log.info({ id }, 'revocation taken back')
+    return c.body(null, 204, securityHeaders)
+  })
+  const refuse = (methods: string) => (c: Context<Environment>) => {
+    c.header('Allow', methods)
+    throw new HubError('method_not_allowed', `This path knows ${methods}.`)
+  }
+  app.all(collectionPath, refuse('GET, HEAD, POST'))
+  app.all(itemPath, refuse('DELETE'))
+}
+
+/** @throws HubError `body_malformed` */
+function readRequest(body: z.output<typeof shape>): { kind: RevocationKind; value: string; until: number | null } {
+  const [kind, second] = kinds.filter(kind => body[kind] !== undefined)
+  if (kind === undefined || second !== undefined) {
+    throw malformed('give one of "subject", "token_id", "subscription"')
+  }
+  const value = body[kind]!
+  return {
+    kind,
+    value: kind === 'subscription' ? readSubscriber(value) : value,
+    until: readUntil(body.until ?? null, Date.now()),
+  }
+}
+
+/** A subscription is addressed by a path that ends with its subscriber; a subscriber alone is taken, too. */
+function readSubscriber(text: string): string {
+  const [, encoded = ''] = /([^/]*)$/.exec(text) ?? []
+  const subscriber = encoded.replace(/%3a/gi, ':')
+  if (/^urn:uuid:[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/.test(subscriber)) return subscriber
+  throw malformed('subscription: is no id of a subscription or a subscriber (urn:uuid:…)')
+}
+
+/** In milliseconds since 1970. */
+function readUntil(until: string | number | null, now: number): number | null {
+  if (until === null) return null
+  if (typeof until === 'number' && until > latestSeconds) {
+    throw malformed('until: is after the year 9999; it is in seconds since 1970, not in milliseconds')
+  }
+  const ms = typeof until === 'number' ? until * 1000 : isTime.test(until) ? Date.parse(until) : Number.NaN
+  if (Number.isNaN(ms)) throw malformed('until: is no date and time like 2030-01-31T12:00:00Z')
+  if (ms <= now) throw malformed('until: is past')
+  return ms
+}
+/** RFC 3339: with its offset from UTC, which nobody is to guess. */
+const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/i
+
+const describe = ({ id, kind, value, revokedAt, until }: Revocation): object => ({
+  id,
+  [kind]: value,
+  revoked_at: new Date(revokedAt).toISOString(),
+  until: until === null ? null : new Date(until).toISOString(),
+})
+
+const answerJson = (c: Context<Environment>, document: object): Response =>
+  c.body(`${JSON.stringify(document)}\n`, 200, {
+    ...securityHeaders,
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-store',
+  })
+
+const malformed = (fault: string): HubError => new HubError('body_malformed', `The body: ${fault}.`)
