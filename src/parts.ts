@@ -37,7 +37,7 @@ export interface Parts {
   readonly compileFor: AppOptions['compileFor']
   readonly backlog: Backlog
   readonly wheel: TimerWheel
-  /** `undefined`: nothing is traced. To be closed after the hub. */
+  /** `undefined`: nothing is traced. To be closed after the hub, where it has the process for itself. */
   readonly tracing: Tracing | undefined
   /** To be told the code of a request that was refused before it came to a route. */
   readonly refused: (code: string) => void

@@ -112,6 +112,13 @@ describe('what is installed', { concurrency: 4 }, () => {
       )
     })
   }
+
+  test('tracing says what is missing, and how it is installed', async () => {
+    assert.match(
+      await refusalOf('local://local', 'tracing: true'),
+      /tracing: needs packages that are missing; install them with "npm install @opentelemetry\/api @opentelemetry\/sdk-trace /,
+    )
+  })
 })
 
 test('bolt:// without its database for this machine says how to get it', async () => {
@@ -149,10 +156,10 @@ async function checkHub(url: string): Promise<void> {
   stream.close()
 }
 
-/** What the command says of a log that it cannot open. */
-async function refusalOf(transportUrl: string): Promise<string> {
+/** What the command says of a log that it cannot open, or of a line of its configuration that it cannot follow. */
+async function refusalOf(transportUrl: string, line = ''): Promise<string> {
   const { command, env } = installation.command(process.execPath)
-  const config = ['addr: 127.0.0.1:0', `jwt_key: ${testKey}`, `transport_url: ${transportUrl}`].join('\n')
+  const config = ['addr: 127.0.0.1:0', `jwt_key: ${testKey}`, `transport_url: ${transportUrl}`, line].join('\n')
   await using hub = await HubProcess.start({ command, env, config })
   assert.equal(await hub.exit(), 1)
   return hub.stderr

@@ -82,6 +82,8 @@ test('keys of a server are refused, and say who does that', async () => {
   const foreign = {
     ...{ addr: ':3000', cert_file: 'a', key_file: 'b', read_timeout: '5s', read_header_timeout: '3s', workers: 2 },
     ...{ log_format: 'JSON', debug: true, metrics_enabled: true, metrics_addr: '', demo: true, license: 'x' },
+    ...{ tracing_endpoint: 'x', tracing_service_name: 'x', tracing_sample: 1 },
+    ...{ admin_addr: ':1', admin_secret: 'x', admin_secret_file: 'y' },
   }
   const problems = await problemsOf({ ...foreign, jwt_key: key })
   assert.deepEqual(problems.map(line => line.split(':')[0]).sort(), Object.keys(foreign).sort())

@@ -14,6 +14,8 @@ const lines = [...text.matchAll(/^(#?)([a-z_]+):(.*)$/gm)].map(([, mark, key = '
   value,
 }))
 const defaults = schema.parse({})
+/** Their values stand on lines of their own. */
+const withExample = ['issuers', 'limits']
 
 describe('mercure.yaml, the reference of the configuration', () => {
   test('has every key once, and no other', () => {
@@ -28,7 +30,7 @@ describe('mercure.yaml, the reference of the configuration', () => {
     assert.match(warnings[0]!, /is the one of the documentation/)
   })
 
-  for (const { key, value } of lines.filter(({ isOff, key }) => isOff && key !== 'issuers')) {
+  for (const { key, value } of lines.filter(({ isOff, key }) => isOff && !withExample.includes(key))) {
     test(`shows the default of ${key}`, () => {
       const { values, problems } = parseYaml(`${key}:${value}`, 'line', '/')
       assert.deepEqual(problems, [])
@@ -46,6 +48,13 @@ describe('mercure.yaml, the reference of the configuration', () => {
     assert.equal(config.issuers.length, 1)
     assert.notEqual(config.issuers[0]?.publisher, null)
     assert.notEqual(config.issuers[0]?.subscriber, null)
+  })
+
+  test('shows the default of limits', () => {
+    const [commented = ''] = /^#limits:\n(# {2}.*\n)+/m.exec(text) ?? []
+    const { values, problems } = parseYaml(commented.replace(/^#/gm, ''), 'line', '/')
+    assert.deepEqual(problems, [])
+    assert.deepEqual(values.limits, defaults.limits)
   })
 
   test('says the default of every key that it sets', () => {

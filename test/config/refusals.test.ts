@@ -272,6 +272,32 @@ const refused: readonly [what: string, yaml: string, problem: RegExp][] = [
     `${base}addr: ":9764"\nmetrics_enabled: true`,
     /^metrics_addr: 127\.0\.0\.1:9764 is taken by addr \(:9764\): choose another port, or ""/,
   ],
+  // the admin address
+  [
+    'an admin address without a secret',
+    `${base}admin_addr: :1`,
+    /^admin_addr \(mercure\.yaml:2\): needs admin_secret or admin_secret_file/,
+  ],
+  [
+    'a short secret of operators',
+    `${base}admin_addr: :1\nadmin_secret: hidden`,
+    /^admin_secret \(mercure\.yaml:3\): has 6 characters, and needs 32 random ones\. `openssl rand -base64 48` makes one\.$/,
+  ],
+  [
+    'a secret of operators that no header takes',
+    `${base}admin_addr: :1\nadmin_secret: hidden hidden hidden hidden hidden hidden`,
+    /^admin_secret \(mercure\.yaml:3\): has a space/,
+  ],
+  [
+    'the admin address on that of the hub',
+    `${base}addr: :3000\nadmin_addr: 127.0.0.1:3000\nadmin_secret: hidden-hidden-hidden-hidden-hidden-hidden`,
+    /^admin_addr \(mercure\.yaml:3\): 127\.0\.0\.1:3000 is taken by addr \(:3000\): choose another port\.$/,
+  ],
+  [
+    'the admin address on that of the metrics',
+    `${base}metrics_enabled: true\nadmin_addr: :9764\nadmin_secret: hidden-hidden-hidden-hidden-hidden-hidden`,
+    /^admin_addr \(mercure\.yaml:3\): :9764 is taken by metrics_addr \(127\.0\.0\.1:9764\)/,
+  ],
   // secrets in files
   [
     'missing file of a secret',

@@ -36,6 +36,7 @@ describe('what is accepted is explained without its secrets', () => {
     ['a password of the transport', `jwt_key: ${secret}\ntransport_url: redis://user:${mark}@host/stream`],
     ['an option of the transport', `jwt_key: ${secret}\ntransport_url: kafka://host/t?sasl_password=${mark}`],
     ['the query of a JWK Set', `publisher_jwks_url: https://i.example/jwks?token=${mark}\nallow_anonymous: true`],
+    ['a secret of operators', `jwt_key: ${secret}\nadmin_addr: :1\nadmin_secret: ${secret}`],
     ['variables', '', { JWT_KEY: secret, LICENSE: mark, TRANSPORT_URL: `postgres://u:${mark}@h/db` }],
     ['variables of the image', '', { MERCURE_PUBLISHER_JWT_KEY: secret, MERCURE_SUBSCRIBER_JWT_KEY: mark }],
     [

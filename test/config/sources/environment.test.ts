@@ -62,7 +62,7 @@ describe('a variable', () => {
     const read = Object.keys(readEnvironment(env, '/').layers.at(-1)?.values ?? {})
     assert.deepEqual(
       keys.filter(key => !read.includes(key)),
-      ['recent', 'issuers'],
+      ['recent', 'issuers', 'limits'],
     )
   })
 })
