@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFile, spawn, spawnSync } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { readServices, type Service } from './support/compose.ts'
 import { EventStream } from './support/event-stream.ts'
 import { HubProcess, main, root } from './support/process.ts'
+import { haproxy } from './support/proxies/programs.ts'
 import { freePort } from './support/services/free-port.ts'
 import { KafkaServer, noKafkaProgram } from './support/services/kafka.ts'
 import { noPostgresProgram, PostgresServer } from './support/services/postgres.ts'
@@ -148,9 +149,7 @@ test('pulsar: three hubs start as they are told, are healthy, and are one', { sk
   await testCluster(t, hubOnPulsar, `127.0.0.1:${server.port}`)
 })
 
-const noHaproxy = spawnSync('haproxy', ['-v']).status !== 0 && 'There is no haproxy here.'
-
-test('the front leaves out a hub that is gone', { skip: noRedisProgram || noHaproxy }, async t => {
+test('the front leaves out a hub that is gone', { skip: noRedisProgram || haproxy.missing }, async t => {
   const { hubs, urls } = await startHubs(t, hubOnRedis, await startRedis(t))
   const port = await freePort()
   const [, configuration = ''] = /<<END [^\n]*\n(.*)END\n/s.exec(
@@ -167,15 +166,15 @@ test('the front leaves out a hub that is gone', { skip: noRedisProgram || noHapr
   t.after(() => rm(directory, { recursive: true }))
   const file = join(directory, 'haproxy.cfg')
   await writeFile(file, here)
-  const haproxy = spawn('haproxy', ['-db', '-f', file], { stdio: 'inherit' })
-  t.after(() => haproxy.kill('SIGKILL'))
+  const program = spawn('haproxy', ['-db', '-f', file], { stdio: 'inherit' })
+  t.after(() => program.kill('SIGKILL'))
   const url = `http://127.0.0.1:${port}`
   const isUp = () =>
     fetch(`${url}/readyz`).then(
       ({ ok }) => ok,
       () => false,
     )
-  while (!(await isUp())) assert.equal(haproxy.exitCode, null)
+  while (!(await isUp())) assert.equal(program.exitCode, null)
 
   const streams = await Promise.all(
     Array.from({ length: 6 }, () => EventStream.open(`${url}/.well-known/mercure?topic=*`)),

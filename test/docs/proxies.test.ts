@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:https'
+import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
 import { EventSource } from 'eventsource'
 import { createCertificate } from '../support/certificate.ts'
@@ -6,10 +10,10 @@ import { readDocument } from '../support/documents.ts'
 import { EventStream } from '../support/event-stream.ts'
 import { openSession } from '../support/http2.ts'
 import { type Settings, startHub, type TestHub } from '../support/hub.ts'
+import { caddy, proxyPrograms } from '../support/proxies/programs.ts'
+import { type ProxyProgram, ReverseProxy } from '../support/proxies/reverse-proxy.ts'
 import { listen } from '../support/reception.ts'
 import { publishAcross } from '../support/reconnection.ts'
-import { proxyPrograms } from '../support/reverse-proxies/programs.ts'
-import { type ProxyProgram, ReverseProxy } from '../support/reverse-proxies/reverse-proxy.ts'
 import { bearer, encodeSegment, subscriptionsPath } from '../support/subscriptions.ts'
 import { publisherToken, signAccessToken, subscriberToken, testIssuer } from '../support/token.ts'
 
@@ -29,29 +33,34 @@ const startProxy = (
   change = (snippet: string) => snippet,
 ): Promise<ReverseProxy> => ReverseProxy.start(program, change(snippetFor(program)), hub, certificate)
 
-async function publish(proxy: ReverseProxy, fields: Record<string, string>): Promise<string> {
-  const answer = await fetch(proxy.hubUrl, {
-    method: 'POST',
-    body: new URLSearchParams(fields),
-    headers: bearer(await publisherToken()),
-  })
-  const text = await answer.text()
-  assert.equal(answer.status, 200, text)
-  return text
+/**
+ * Publishes over HTTP/1.1, on a connection of its own: who keeps one must expect that a proxy, when it reloads, closes it
+ * just as the next update is sent.
+ */
+async function publish({ hubUrl }: ReverseProxy, fields: Record<string, string>): Promise<string> {
+  const headers = { ...bearer(await publisherToken()), 'Content-Type': 'application/x-www-form-urlencoded' }
+  const sent = request(hubUrl, { method: 'POST', headers, agent: false }).end(String(new URLSearchParams(fields)))
+  const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+  const body = await text(answer)
+  assert.equal(answer.statusCode, 200, body)
+  return body
 }
 
-for (const program of proxyPrograms) {
-  describe(`the ${program.name} of docs/proxies.md`, { skip: program.missing, concurrency: true }, () => {
+// All at the same time: each waits for more than a minute.
+describe('docs/proxies.md', { concurrency: true }, () => {
+  for (const program of proxyPrograms) testProxy(program)
+})
+
+function testProxy(program: ProxyProgram): void {
+  describe(program.name, { skip: program.missing, concurrency: true }, () => {
     let hub: TestHub
     let proxy: ReverseProxy
+    const opened = new AsyncDisposableStack()
     before(async () => {
-      hub = await startHub({ ...forwarded, heartbeat_interval: '15s', compress: true, subscriptions: true })
-      proxy = await startProxy(program, hub)
+      hub = opened.use(await startHub({ ...forwarded, heartbeat_interval: '15s', compress: true, subscriptions: true }))
+      proxy = opened.use(await startProxy(program, hub))
     })
-    after(async () => {
-      await proxy[Symbol.asyncDispose]()
-      await hub.close()
-    })
+    after(() => opened.disposeAsync())
     const subscribe = (query: string, init?: RequestInit) => EventStream.open(`${proxy.hubUrl}?${query}`, init)
 
     test('a stream without updates outlives what it waits for silence', { timeout: 115_000 }, async () => {
@@ -97,7 +106,7 @@ for (const program of proxyPrograms) {
     test('a client that leaves is gone for the hub', async () => {
       const stream = await subscribe('topic=left')
       const { subscriber } = await hub.logged(
-        ({ msg, topics }) => msg === 'new subscriber' && String(topics).includes('left'),
+        ({ msg, matchers }) => msg === 'new subscriber' && String(matchers).includes('left'),
       )
       stream.close()
       const { reason } = await hub.logged(line => line.msg === 'subscriber left' && line.subscriber === subscriber)
@@ -116,9 +125,9 @@ for (const program of proxyPrograms) {
         assert.equal(resource, proxy.hubUrl)
       }
       await using client = await openSession(proxy)
-      const request = client.request({ ':path': new URL(metadata).pathname, ...claims }).read()
-      await request.end()
-      assert.equal(JSON.parse(request.text).resource, proxy.hubUrl)
+      const exchange = client.request({ ':path': new URL(metadata).pathname, ...claims }).read()
+      await exchange.end()
+      assert.equal(JSON.parse(exchange.text).resource, proxy.hubUrl)
 
       const details = [{ actions: ['publish'], topics: [{ match: topic }] }]
       for (const [audience, status] of [
@@ -170,8 +179,8 @@ for (const program of proxyPrograms) {
 
     test('nothing but what clients need can be reached', async () => {
       for (const path of ['/', '/readyz', '/healthz', '/metrics', '/.well-known/mercury', '/.well-known/mercures']) {
-        const { headers, status } = await fetch(proxy.url + path)
-        assert.ok(status !== 200 || headers.get('content-length') === '0', path)
+        const { headers } = await fetch(proxy.url + path)
+        // The hub sends this with every answer.
         assert.equal(headers.get('x-frame-options'), null, `${path} is answered by the hub`)
       }
     })
@@ -179,12 +188,12 @@ for (const program of proxyPrograms) {
     test('through reloads nothing is lost, repeated or refused', async () => {
       await using hub = await startHub({
         ...forwarded,
-        write_timeout: '300ms',
+        write_timeout: '500ms',
         transport_url: 'local://local?size=10000',
       })
       await using proxy = await startProxy(program, hub)
-      const lasting = await EventStream.open(`${proxy.hubUrl}?topic=other`)
-      const source = new EventSource(`${proxy.hubUrl}?topic=${encodeURIComponent(topic)}`)
+      // Its first stream may end before anything has come that it could resume after.
+      const source = new EventSource(`${proxy.hubUrl}?topic=${encodeURIComponent(topic)}&last_event_id=earliest`)
       let reloads = Promise.resolve()
       try {
         await publishAcross(8, {
@@ -198,16 +207,14 @@ for (const program of proxyPrograms) {
         await reloads
       } finally {
         source.close()
-        lasting.close()
       }
     })
 
-    const impatient = (snippet: string) =>
-      snippet.replaceAll(/(timeout.)60s?\b/g, '$11s').replaceAll('timeout=1s', 'timeout=1')
     // Caddy waits for ever.
-    if (impatient(snippetFor(program)) !== snippetFor(program)) {
+    if (program !== caddy) {
       test('a stream of a hub without heartbeats is cut', async () => {
         await using hub = await startHub({ heartbeat_interval: '0s' })
+        const impatient = (snippet: string) => snippet.replaceAll(/\b60s|timeout=60/g, time => time.replace('60', '1'))
         await using proxy = await startProxy(program, hub, impatient)
         const stream = await EventStream.open(`${proxy.hubUrl}?topic=a`)
         await stream.end()
