@@ -4,8 +4,10 @@ import type {
   Broadcast,
   History,
   HistoryStart,
+  KeyedUpdate,
   LogEntry,
   OpenTransport,
+  PublishKey,
   Transport,
   TransportContext,
 } from '../src/transport.ts'
@@ -118,6 +120,10 @@ class PostgresTransport implements Transport {
 
   publish(update: Update): Promise<void> {
     return this.#writer.publish(update)
+  }
+
+  publishOnce(update: Update, key: PublishKey): Promise<KeyedUpdate | undefined> {
+    return this.#writer.publishOnce(update, key)
   }
 
   async history(

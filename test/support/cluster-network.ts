@@ -156,6 +156,7 @@ export class ClusterNode implements Clock {
         lastWritten: () => {},
         resumed: () => {},
         replayed: () => {},
+        repeated: () => {},
         logFailed: () => {},
         subscribed: () => {},
         unsubscribed: () => {},

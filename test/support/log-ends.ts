@@ -60,10 +60,13 @@ export class HostedLog implements AsyncDisposable {
   }
 }
 
-/** One transport of two workers' ends: what is published goes through the first, what is read comes through the second. */
+/**
+ * One transport of two workers' ends: what is published goes through the first, with keys through either, what is read comes through the second.
+ */
 export async function openThroughTwo(transport: Transport): Promise<Transport> {
   const log = await HostedLog.open(transport)
   const [writer, reader] = [await log.connect(), await log.connect()]
+  let keyed = 0
   return {
     ...(reader.recentEntries === undefined ? {} : { recentEntries: reader.recentEntries }),
     ...(reader.history === undefined ? {} : { history: reader.history }),
@@ -74,6 +77,7 @@ export async function openThroughTwo(transport: Transport): Promise<Transport> {
       // An answer through the other end: what was delivered before is there.
       await reader.ready?.()
     },
+    publishOnce: (update, key) => (keyed++ % 2 === 0 ? writer : reader).publishOnce!(update, key),
     broadcast: reader.broadcast!,
     ready: () => reader.ready!(),
     async close() {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { type Cursor, Hub, type HubObserver } from '../../src/hub/hub.ts'
 import type { Subscriber } from '../../src/hub/subscriber.ts'
 import type { Grant } from '../../src/protocol/grant.ts'
@@ -67,6 +68,7 @@ export async function startNode(
     lastWritten: () => {},
     resumed: () => {},
     replayed: () => {},
+    repeated: () => {},
     logFailed: () => {},
     subscribed: () => {},
     unsubscribed: () => {},
@@ -90,5 +92,17 @@ export async function startNode(
     },
     close,
     [Symbol.asyncDispose]: close,
+  }
+}
+
+/** The ids of everything up to this one. A reader whom the log overtakes by forgetting what comes next is ended, and begins again. */
+export async function readUpTo(node: TestNode, last: string): Promise<string[]> {
+  for (;;) {
+    const { collector } = await node.subscribe({ topics: ['*'], lastEventId: 'earliest' })
+    while (!collector.ids.includes(last) && collector.ended === undefined) {
+      await collector.received(collector.events.length + 1)
+    }
+    if (collector.ended === undefined) return collector.ids
+    assert.equal(collector.ended, 'too slow')
   }
 }

@@ -41,12 +41,13 @@ const operation = z.strictObject({
   operationId: text,
   summary: text,
   description: text.optional(),
+  servers: z.array(z.strictObject({ url: z.url(), description: text })).optional(),
   security: z.array(z.record(z.string(), z.array(z.never()))).default([]),
   parameters: z.array(parameter).default([]),
   requestBody: z.strictObject({ required: z.boolean().default(false), content: media }).optional(),
   responses: z.record(z.string().regex(/^([1-5]\d\d|default)$/), response),
 })
-const methods = ['get', 'head', 'query', 'post', 'options'] as const
+const methods = ['get', 'head', 'query', 'post', 'delete', 'options'] as const
 const description = z.strictObject({
   openapi: z.literal('3.2.0'),
   info: z.object({ title: text, version: text, license: z.object({ name: text }) }),

@@ -2,7 +2,8 @@ import { after, describe, test } from 'node:test'
 import { open } from '../../transports/kafka.ts'
 import { newTopic, removeTopic } from '../support/kafka.ts'
 import { noKafkaProgram, openKafka } from '../support/services/kafka.ts'
-import { remembersNoKeys, testTransport } from './contract.ts'
+import { testTransport } from './contract.ts'
+import { remembersNoKeys } from './keys.ts'
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} }
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { open } from '../../transports/local.ts'
 import { startNode } from '../support/node.ts'
-import { remembersNoKeys, tellsNoTime, testTransport } from './contract.ts'
+import { tellsNoTime, testTransport } from './contract.ts'
+import { remembersNoKeys } from './keys.ts'
 
 const context = { log: { info() {}, warn() {}, error() {} } }
 const openUrl = (url: string) => open(new URL(url), context)

@@ -10,6 +10,12 @@ import { subscriberToken } from '../support/token.ts'
 
 const topic = 'https://example.com/books/1'
 
+/** For a log whose keys each hub remembers by itself. */
+export const remembersNoKeys: Skip = {
+  reason: 'each hub remembers the keys of its own publishers',
+  tests: ['two hubs get the same request with a key at the same time: one stores it, and both say which'],
+}
+
 let logs = 0
 
 /** What several nodes on one server promise. */
@@ -120,6 +126,32 @@ export function testNodes(server: BackendServer, { skip = [] }: { skip?: readonl
     assert.deepEqual(
       atB.map(({ id }) => id),
       ids.slice(1),
+    )
+  })
+
+  promise('two hubs get the same request with a key at the same time: one stores it, and both say which', async () => {
+    const settings = { transport_url: newLog().href }
+    await using a = await startHub(settings)
+    await using b = await startHub(settings)
+    await Promise.all([a.running.attached, b.running.attached])
+    const stream = await a.subscribe('topic=*')
+    const rounds = Array.from({ length: 100 }, (_, round) => `round ${round}`)
+    const stored: string[] = []
+    for (const data of rounds) {
+      const headers = { 'Idempotency-Key': `"${data.replace(' ', '-')}"` }
+      const answers = await Promise.all(
+        [a, b, a, b].map(hub => hub.post(new URLSearchParams({ topic, data }), { headers })),
+      )
+      assert.deepEqual(new Set(answers.map(({ status }) => status)), new Set([200]))
+      const ids = new Set(await Promise.all(answers.map(answer => answer.text())))
+      assert.equal(ids.size, 1, data)
+      assert.equal(answers.filter(answer => answer.headers.get('Idempotency-Replayed') === 'true').length, 3)
+      stored.push(...ids)
+    }
+    stored.push(await b.publish({ topic, data: 'last' }))
+    assert.deepEqual(
+      (await stream.take(stored.length)).map(({ id, data }) => [id, data]),
+      [...rounds, 'last'].map((data, i) => [stored[i], data]),
     )
   })
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import type { BackendServer } from '../support/backends.ts'
 import { startHub } from '../support/hub.ts'
 import { TestLog, type TestLogOptions } from '../support/log.ts'
+import { createTestKey, createTestUpdate } from '../support/node.ts'
 import { promisesExcept, type Skip } from '../support/promises.ts'
 import { createRandom } from '../support/random.ts'
 
@@ -11,6 +12,14 @@ const notStored = { ...unavailable, message: /^The update was not stored/ }
 const perhapsStored = { ...unavailable, message: /^It is not known whether the update was stored/ }
 
 const range = (from: number, to: number): string[] => Array.from({ length: to - from }, (_, i) => `id-${from + i}`)
+
+/** For a log whose keys each hub remembers by itself: what it does not know to be stored, it does not remember. */
+export const remembersNoKeys: Skip = {
+  reason: 'the log itself remembers no keys',
+  tests: [
+    'what a publisher with a key does not know to be stored it repeats, here or elsewhere, and it is stored once',
+  ],
+}
 
 let logs = 0
 
@@ -142,6 +151,43 @@ export function testOutages(server: BackendServer, { skip = [] }: { skip?: reado
     assert.deepEqual(far.ids, near.ids)
     await far.transport.ready!()
   })
+
+  promise(
+    'what a publisher with a key does not know to be stored it repeats, here or elsewhere, and it is stored once',
+    async () => {
+      await using parts = await startBoth({ publishTimeoutMs: 300 })
+      const { near, far } = parts
+      const ids = range(0, 5)
+      const publish = (log: TestLog, id: string, key: string) =>
+        log.transport.publishOnce!(createTestUpdate({ id }), createTestKey(key))
+      relay.holdAnswers()
+      const comesOnce = {
+        ...perhapsStored,
+        message: /^It is not known .* with the same Idempotency-Key: it comes once\.$/,
+      }
+      await Promise.all(ids.map(id => assert.rejects(publish(far, id, id), comesOnce)))
+      await near.until(() => near.delivered.length === 5)
+      relay.releaseAnswers()
+      await far.logs(/can be used again/)
+      for (const id of ids) {
+        assert.equal((await publish(far, `again-${id}`, id))?.id, id)
+        assert.equal((await publish(near, `again-${id}`, id))?.id, id)
+      }
+      const stored = [...ids]
+      for (const [i, key] of range(5, 205).entries()) {
+        if (i % 20 === 7) relay.cut()
+        for (let attempt = 0; stored.length === ids.length + i; attempt++) {
+          const id = `${key} at attempt ${attempt}`
+          await publish(far, id, key).then(
+            first => stored.push(first?.id ?? id),
+            error => assert.equal(error.code, 'transport_unavailable'),
+          )
+        }
+      }
+      await near.delivers(stored.at(-1)!)
+      assert.deepEqual(near.ids, stored)
+    },
+  )
 
   promise('closed without a connection: what waits is refused, and it ends', async () => {
     await using parts = await startBoth({ publishTimeoutMs: 0 })

@@ -3,7 +3,8 @@ import { open } from '../../transports/pulsar.ts'
 import { newTopic } from '../support/pulsar.ts'
 import { noNativeClient } from '../support/services/native-pulsar.ts'
 import { noPulsarProgram, openPulsar } from '../support/services/pulsar.ts'
-import { remembersNoKeys, testTransport } from './contract.ts'
+import { testTransport } from './contract.ts'
+import { remembersNoKeys } from './keys.ts'
 
 const silent = { info: () => {}, warn: () => {}, error: () => {} }
 const { TALARIA_TEST_PULSAR_URL, PULSAR_NATIVE_URL } = process.env

@@ -1,7 +1,8 @@
 import { open } from '../../transports/local.ts'
 import { LogDirectory } from '../support/bolt.ts'
 import { openThroughTwo } from '../support/log-ends.ts'
-import { remembersNoKeys, tellsNoTime, testTransport } from '../transports/contract.ts'
+import { tellsNoTime, testTransport } from '../transports/contract.ts'
+import { remembersNoKeys } from '../transports/keys.ts'
 
 testTransport({
   name: 'bolt:// through two workers',

@@ -1,4 +1,5 @@
 import { HubError } from '../../src/errors.ts'
+import type { KeyedUpdate } from '../../src/transport.ts'
 import type { Session } from './connection.ts'
 import { Failure } from './failure.ts'
 import { notSent, notStored, perhapsStored } from './refusals.ts'
@@ -9,7 +10,10 @@ export interface Publish<Item> {
   readonly size: number
   /** After this, its publisher waits no longer. */
   readonly untilMs: number
-  resolve(): void
+  /** Its key's own text, where it has one. */
+  readonly key: string | undefined
+  /** With the update that has its key, where another one has. */
+  resolve(first?: KeyedUpdate): void
   reject(error: HubError): void
 }
 
@@ -21,8 +25,20 @@ export interface Message<S> {
   reject(error: HubError): void
 }
 
+/** What is stored together. */
+export interface Group<Item> {
+  readonly messages: readonly Uint8Array[]
+  readonly items: readonly Item[]
+  /** The first so many updates are stored, whatever becomes of the others: their publishers are told now. */
+  readonly acknowledge: (updates: number) => void
+  /** This one update is not stored, for its own sake, and does not go again; the others are no worse for it. */
+  readonly refuse: (index: number, error: HubError) => void
+  /** This one is not stored, since its key is remembered with another. Said once the whole group is as it should be. */
+  readonly repeat: (index: number, first: KeyedUpdate) => void
+}
+
 /** A group on its way to the backend, and what becomes of it. */
-export class Flight<S extends Session, Item> {
+export class Flight<S extends Session, Item> implements Group<Item> {
   readonly session: S
   /** Higher than those of all that departed before. */
   readonly number: number
@@ -42,6 +58,7 @@ export class Flight<S extends Session, Item> {
     this.#refused.add(publish)
     publish.reject(error)
   }
+  readonly repeat = (index: number, first: KeyedUpdate): void => this.#publishes[index]!.resolve(first)
   readonly #refused = new Set<Publish<Item>>()
   #acknowledged = 0
   #isUnderWay = true
@@ -86,7 +103,7 @@ export class Flight<S extends Session, Item> {
     this.#isUnderWay = false
     if (error instanceof HubError) {
       for (const { resolve } of this.#messages) resolve()
-      this.#refuse(error)
+      this.#refuse(() => error)
       this.#mayBeStored = true
       return undefined
     }
@@ -95,13 +112,13 @@ export class Flight<S extends Session, Item> {
     if (failure.meaning === 'passing') this.#failure = failure
     else if (failure.meaning === 'broken') {
       this.#mayBeStored = true
-      this.#refuse(perhapsStored(failure.message))
-    } else this.#refuse(notStored(failure.message))
+      this.#refuse(isKeyed => perhapsStored(failure.message, { isKeyed }))
+    } else this.#refuse(() => notStored(failure.message))
     return failure
   }
 
-  #refuse(error: HubError): void {
-    for (const { reject } of this.unanswered) reject(error)
+  #refuse(explain: (isKeyed: boolean) => HubError): void {
+    for (const { key, reject } of this.unanswered) reject(explain(key !== undefined))
     this.#acknowledged = this.#publishes.length
   }
 }

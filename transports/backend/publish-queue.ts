@@ -1,18 +1,20 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { HubError } from '../../src/errors.ts'
 import type { Update } from '../../src/protocol/update.ts'
+import type { KeyedUpdate, PublishKey } from '../../src/transport.ts'
 import type { Connection, Session } from './connection.ts'
-import { Flight, type Message, type Publish } from './flight.ts'
+import { Flight, type Group, type Message, type Publish } from './flight.ts'
 import type { Outage } from './outage.ts'
 import { closed, notSent, notStored, perhapsStored } from './refusals.ts'
+
+export type { Group }
 
 export interface PublishQueueOptions<S extends Session, Item> {
   readonly connection: Connection<S>
   readonly outage: Outage
   /** How long a publisher waits at most, in milliseconds; 0: for ever. */
   readonly publishTimeoutMs: number
-  /** What the backend takes of an update, and how large that is, in whatever unit the bounds of a group have. */
-  readonly encode: (update: Update) => { readonly item: Item; readonly size: number }
+  /** What the backend takes of an update and its key, and how large that is, in whatever unit the bounds of a group have. */
+  readonly encode: (update: Update, key?: PublishKey) => { readonly item: Item; readonly size: number }
   /** What one group has at most; a larger update is a group of its own. */
   readonly groupBounds: GroupBounds
   /** Groups that may be under way at the same time, for a `store` that keeps the order of its calls. Absent: 1. */
@@ -28,16 +30,6 @@ export interface PublishQueueOptions<S extends Session, Item> {
 export interface GroupBounds {
   readonly updates: number
   readonly size: number
-}
-
-/** What is stored together. */
-export interface Group<Item> {
-  readonly messages: readonly Uint8Array[]
-  readonly items: readonly Item[]
-  /** The first so many updates are stored, whatever becomes of the others: their publishers are told now. */
-  readonly acknowledge: (updates: number) => void
-  /** This one update is not stored, for its own sake, and does not go again; the others are no worse for it. */
-  readonly refuse: (index: number, error: HubError) => void
 }
 
 /** What may wait while the backend is slow or gone. */
@@ -77,16 +69,25 @@ export class PublishQueue<S extends Session, Item> {
   }
 
   /** Resolves when the update is stored. Updates are stored in the order of the calls. @throws HubError `transport_unavailable` */
-  publish(update: Update): Promise<void> {
+  async publish(update: Update): Promise<void> {
+    await this.#enqueue(update)
+  }
+
+  /** For a `store` that knows keys: as the port says. @throws HubError `transport_unavailable` */
+  publishOnce(update: Update, key: PublishKey): Promise<KeyedUpdate | undefined> {
+    return this.#enqueue(update, key)
+  }
+
+  #enqueue(update: Update, key?: PublishKey): Promise<KeyedUpdate | undefined> {
     if (this.#closed) return Promise.reject(closed())
     if (this.#waiting.length >= queueBounds.updates || this.#waitingSize >= queueBounds.size) {
       return Promise.reject(notStored('too many wait already'))
     }
     const { publishTimeoutMs, encode } = this.#options
-    const { item, size } = encode(update)
+    const { item, size } = encode(update, key)
     const untilMs = publishTimeoutMs === 0 ? Number.POSITIVE_INFINITY : performance.now() + publishTimeoutMs
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ item, size, untilMs, resolve, reject })
+      this.#waiting.push({ item, size, untilMs, key: key?.text, resolve, reject })
       this.#waitingSize += size
       this.#wake()
     })
@@ -243,7 +244,11 @@ export class PublishQueue<S extends Session, Item> {
     const { updates, size: maxSize } = this.#options.groupBounds
     let count = 0
     let taken = 0
-    for (const { size } of this.#waiting) {
+    const keys = new Set<string>()
+    for (const { size, key } of this.#waiting) {
+      // What becomes of the first one with a key is known before another's turn comes.
+      if (key !== undefined && keys.has(key)) break
+      if (key !== undefined) keys.add(key)
       if (count === updates || (count > 0 && taken + size > maxSize)) break
       taken += size
       count++
@@ -259,9 +264,10 @@ export class PublishQueue<S extends Session, Item> {
     const overdue = this.#waiting.splice(0, inTime < 0 ? this.#waiting.length : inTime)
     this.#refuse(overdue, 'the backend has not taken it in time')
     for (const { failure, unanswered } of this.#flights) {
-      for (const { untilMs, reject } of unanswered) {
+      for (const { untilMs, key, reject } of unanswered) {
         if (untilMs > now) continue
-        reject(failure === undefined ? perhapsStored('no answer has come in time') : notStored(failure.message))
+        if (failure !== undefined) reject(notStored(failure.message))
+        else reject(perhapsStored('no answer has come in time', { isKeyed: key !== undefined }))
       }
     }
   }

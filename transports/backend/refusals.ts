@@ -34,10 +34,14 @@ export const overtaken = (): HubError =>
 export const notStored = (reason: string): HubError =>
   unavailable('The update was not stored: this hub cannot write its log now. Publish it again later.', reason)
 
-/** For an update that was sent and not answered. */
-export const perhapsStored = (reason: string): HubError =>
+/** For an update that was sent and not answered; `isKeyed`: the log knows its key, if it is stored. */
+export const perhapsStored = (reason: string, { isKeyed = false } = {}): HubError =>
   unavailable(
-    'It is not known whether the update was stored: the log has not answered. Published again, it may come twice; give it an id to recognise it by.',
+    `It is not known whether the update was stored: the log has not answered. ${
+      isKeyed
+        ? 'Publish it again with the same Idempotency-Key: it comes once.'
+        : 'Published again, it may come twice; give it an id to recognise it by.'
+    }`,
     reason,
   )
 

@@ -1,14 +1,17 @@
 import type { Database, RootDatabase } from 'lmdb'
 import { HubError } from '../../src/errors.ts'
 import type { Update } from '../../src/protocol/update.ts'
+import type { KeyedUpdate, PublishKey } from '../../src/transport.ts'
 import type { CommitFailures } from './commit-failures.ts'
 import { decodeEntry, type StoredEntry } from './entry.ts'
 import { damaged, readingFailed } from './failure.ts'
 import { foreign } from './format.ts'
 import { keyOf } from './id-key.ts'
+import { KeyTable } from './key-table.ts'
 import { sequenceKeys, sequenceValues } from './sequence.ts'
 import { requireSuccession } from './succession.ts'
 import { TopicBlock } from './topic-block.ts'
+import { TopicBlocks } from './topic-blocks.ts'
 
 /** An entry with its number in the log. Numbers grow by one, and none is given twice. */
 export interface NumberedEntry extends StoredEntry {
@@ -21,6 +24,8 @@ export interface NewEntry {
   readonly update: Update
   /** As `encodeEntry` gives it. */
   readonly bytes: Buffer
+  /** Remembered with it. */
+  readonly key?: PublishKey | undefined
 }
 
 /** An entry to remove: its number and its id. */
@@ -74,8 +79,8 @@ export class LogFile {
   readonly #mark: Database<string, string>
   readonly #entries: Database<Buffer, number>
   readonly #byId: Database<number, Buffer>
-  readonly #topicBlocks: Database<Buffer, number>
-  #block: TopicBlock
+  readonly #topics: TopicBlocks
+  readonly #keys: KeyTable
   #last: number
   #closed = false
 
@@ -93,10 +98,11 @@ export class LogFile {
     this.#release = release
     this.#entries = table('entries', { encoding: 'binary', keyEncoder: sequenceKeys })
     this.#byId = table('ids', { keyEncoding: 'binary', dupSort: true, dupFixed: true, encoder: sequenceValues })
-    this.#topicBlocks = table('topics', { encoding: 'binary', keyEncoder: sequenceKeys })
+    this.#keys = new KeyTable(root, bucket)
     this.#last = lastKey(this.#entries) ?? 0
+    const blocks = table<Buffer, number>('topics', { encoding: 'binary', keyEncoder: sequenceKeys })
     // A reader needs none, and reads what it can of a log whose newest entries are damaged.
-    this.#block = readOnly ? new TopicBlock(1) : this.#readBlock()
+    this.#topics = new TopicBlocks(blocks, readOnly ? new TopicBlock(1) : this.#readBlock(blocks))
   }
 
   /** The oldest entry's number; the next one's where there is none. */
@@ -112,7 +118,7 @@ export class LogFile {
 
   /** What the entries and their indexes take of the file, in bytes, to within some pages. */
   get usedBytes(): number {
-    return [this.#entries, this.#byId, this.#topicBlocks].reduce((sum, table) => {
+    return [this.#entries, this.#byId, this.#topics.table].reduce((sum, table) => {
       const stats = this.#look(() => table.getStats() as TableStats)
       return sum + stats.pageSize * (stats.treeBranchPageCount + stats.treeLeafPageCount + stats.overflowPages)
     }, 0)
@@ -125,23 +131,26 @@ export class LogFile {
   async commit(appended: readonly NewEntry[], removed: readonly Removal[]): Promise<readonly boolean[]> {
     this.#checkOpen()
     const first = this.#last + 1
+    const keyed = appended.flatMap(({ key, update }) => (key === undefined ? [] : { ...key, id: update.id }))
     const ids = appended.map(({ update }) => keyOf(update.id))
-    const { complete, open } = this.#extendBlock(appended)
+    const { complete, settle } = this.#topics.extend(appended)
     const isNew: Promise<boolean>[] = []
-    const done = this.#root.batch(() => {
-      this.#remove(removed)
-      appended.forEach(({ bytes }, i) => {
-        const id = ids[i]!
-        this.#entries.put(first + i, bytes)
-        isNew.push(putFirst(this.#byId, id, first + i))
-        this.#byId.put(id, first + i)
-      })
-      for (const block of complete) this.#topicBlocks.put(block.last, block.encode())
-    })
     try {
+      if (keyed.length > 0) this.#keys.prepare()
+      const done = this.#root.batch(() => {
+        this.#keys.renew(keyed)
+        this.#remove(removed)
+        appended.forEach(({ bytes }, i) => {
+          const id = ids[i]!
+          this.#entries.put(first + i, bytes)
+          isNew.push(putFirst(this.#byId, id, first + i))
+          this.#byId.put(id, first + i)
+        })
+        this.#topics.put(complete)
+      })
       const [, ...answers] = await Promise.all([done, ...isNew])
       this.#last += appended.length
-      this.#block = open
+      settle()
       return answers.map(answer => !answer)
     } catch (error) {
       throw await this.#failures.causeOf(error)
@@ -189,6 +198,11 @@ export class LogFile {
     return this.#look(() => this.#byId.get(keyOf(id)))
   }
 
+  /** The update that was stored with a key which is remembered. @throws HubError `transport_unavailable` */
+  findKeyed(text: string): KeyedUpdate | undefined {
+    return this.#look(() => this.#keys.find(text))
+  }
+
   /** The numbers of the oldest entries with an id. */
   findSome(id: string, limit: number): readonly number[] {
     return this.#look(() => [...this.#byId.getValues(keyOf(id), { limit })])
@@ -201,7 +215,7 @@ export class LogFile {
   *readTopicBlocks(after: number, limit: number): Generator<{ readonly last: number; readonly record: Buffer }> {
     this.#checkOpen()
     try {
-      for (const { key, value } of this.#topicBlocks.getRange({ start: after + 1, limit }))
+      for (const { key, value } of this.#topics.table.getRange({ start: after + 1, limit }))
         yield { last: key, record: value }
     } catch (error) {
       throw readingFailed(this.path, error)
@@ -229,30 +243,16 @@ export class LogFile {
       this.#entries.remove(sequence)
       this.#byId.remove(keyOf(id), sequence)
     }
-    const upTo = removed.at(-1)?.sequence ?? 0
-    for (const last of [...this.#topicBlocks.getKeys({ start: 0, end: upTo + 1 })]) this.#topicBlocks.remove(last)
+    this.#topics.removeUpTo(removed.at(-1)?.sequence ?? 0)
   }
 
   /** The incomplete block: what is in the log after the last stored one. */
-  #readBlock(): TopicBlock {
-    const after = Math.max(lastKey(this.#topicBlocks) ?? 0, this.first - 1)
+  #readBlock(blocks: Database<Buffer, number>): TopicBlock {
+    const after = Math.max(lastKey(blocks) ?? 0, this.first - 1)
     const block = new TopicBlock(after + 1)
     for (const { update, byteLength } of this.read(after, this.#last, TopicBlock.bounds))
       block.add(update.topics, byteLength)
     return block
-  }
-
-  /** The blocks that new entries complete, and the one that is left. */
-  #extendBlock(appended: readonly NewEntry[]): { complete: TopicBlock[]; open: TopicBlock } {
-    const complete: TopicBlock[] = []
-    let open = this.#block.copy()
-    for (const { update, bytes } of appended) {
-      open.add(update.topics, bytes.byteLength)
-      if (!open.isComplete) continue
-      complete.push(open)
-      open = new TopicBlock(open.last + 1)
-    }
-    return { complete, open }
   }
 
   #decode(sequence: number, bytes: Buffer): NumberedEntry {

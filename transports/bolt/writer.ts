@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { HubError } from '../../src/errors.ts'
 import { encodeEvent } from '../../src/protocol/event-stream.ts'
 import type { Update } from '../../src/protocol/update.ts'
-import type { LogEntry, TransportLog } from '../../src/transport.ts'
+import type { KeyedUpdate, LogEntry, PublishKey, TransportLog } from '../../src/transport.ts'
 import { encodeEntry } from './entry.ts'
 import type { LogFile, NewEntry, Removal } from './file.ts'
 import { positionOf } from './history.ts'
@@ -12,7 +12,8 @@ import type { Retention } from './retention.ts'
 
 interface Publish extends NewEntry {
   readonly event: Uint8Array
-  resolve(): void
+  /** With the update that has its key, where another one has. */
+  resolve(first?: KeyedUpdate): void
   reject(error: HubError): void
 }
 
@@ -64,15 +65,18 @@ export class Writer {
     this.#outage = new Outage(file.path, log)
   }
 
-  /** Resolves when the update is on disk and delivered. Updates are stored in the order of the calls. */
-  publish(update: Update): Promise<void> {
+  /**
+   * Resolves when the update is on disk and delivered. Updates are stored in the order of the calls. With a key that is remembered, it is not
+   * stored, and the one that was is told.
+   */
+  publish(update: Update, key?: PublishKey): Promise<KeyedUpdate | undefined> {
     if (this.#closed) return Promise.reject(closed())
     if (this.#identity.isLost) return Promise.reject(lost())
     if (this.#outage.isRecent) return Promise.reject(notStored())
     const event = encodeEvent(update)
     const bytes = encodeEntry(update, event, Date.now())
     return new Promise((resolve, reject) => {
-      this.#queue.push({ update, event, bytes, resolve, reject })
+      this.#queue.push({ update, event, bytes, key, resolve, reject })
       this.#wake()
     })
   }
@@ -128,7 +132,7 @@ export class Writer {
 
   /** Starts the next thing to do. */
   async #begin(): Promise<Stored | undefined> {
-    const group = this.#takeGroup()
+    const group = this.#answerRepeated(this.#takeGroup())
     if (this.#retention.isDue(group.length)) this.#trimming = !this.#closed
     const removed = this.#trimming ? this.#takeRemovals(group) : []
     if (group.length > 0 || removed.length > 0) return await this.#commit(group, removed)
@@ -139,12 +143,31 @@ export class Writer {
   #takeGroup(): Publish[] {
     let count = 0
     let bytes = 0
+    const keys = new Set<string>()
     for (const publish of this.#queue) {
+      // What becomes of the first one with a key is known before another's turn comes.
+      if (publish.key !== undefined && keys.has(publish.key.text)) break
+      if (publish.key !== undefined) keys.add(publish.key.text)
       bytes += publish.bytes.byteLength
       if (count === groupBounds.entries || (count > 0 && bytes > groupBounds.bytes)) break
       count++
     }
     return this.#queue.splice(0, count)
+  }
+
+  /** Those that are left are to be stored. */
+  #answerRepeated(group: readonly Publish[]): readonly Publish[] {
+    return group.filter(({ key, resolve, reject }) => {
+      if (key === undefined) return true
+      try {
+        const first = this.#file.findKeyed(key.text)
+        if (first === undefined) return true
+        resolve(first)
+      } catch (error) {
+        reject(error as HubError)
+      }
+      return false
+    })
   }
 
   #takeRemovals(group: readonly Publish[]): readonly Removal[] {

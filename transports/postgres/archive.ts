@@ -45,7 +45,7 @@ export class PostgresArchive implements Archive {
   }
 
   async append(updates: readonly ArchivedUpdate[]): Promise<number> {
-    const records = updates.map(({ update, timeMs }) => encodeUpdate(update, timeMs))
+    const records = updates.map(({ update, timeMs }) => encodeUpdate(update, { timeMs }))
     const statement = { name: 'append', text: `SELECT ${this.#session.tables.append}($1, '{}')` }
     if (records.length > 0) await this.#session.query(statement, [`[${records.join()}]`], answerMs)
     return 0

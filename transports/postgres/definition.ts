@@ -1,8 +1,10 @@
+import { lock, setting } from './functions.ts'
+import { defineKeys } from './keys.ts'
 import { publishFunction } from './publish-function.ts'
 import { identifier, literal, type Tables } from './tables.ts'
 
 /** The version of what `define` makes. A change of it is a new version, with a step in `migrations`. */
-export const version = 3
+export const version = 4
 
 /** What leads from each older version to the next one: `migrations[1]` from 1 to 2. */
 export const migrations: Readonly<Record<number, (tables: Tables) => string>> = {
@@ -10,16 +12,9 @@ export const migrations: Readonly<Record<number, (tables: Tables) => string>> = 
   1: tables => appendFunction(tables),
   // What it refuses it says more exactly.
   2: tables => publishFunction(tables),
+  // Updates come with keys.
+  3: tables => defineKeys(tables),
 }
-
-/** What names an advisory lock: two numbers, of which the second is the table, so that each log of a database has its own. */
-const lock = (purpose: keyof typeof purposes, { updates }: Tables): string =>
-  `${purposes[purpose]}, ${literal(updates)}::regclass::oid::integer`
-
-const purposes = { append: 1_836_413_795, take: 1_836_413_796, trim: 1_836_413_797 }
-
-/** All functions find the same things, whatever the caller's search_path is. */
-const setting = 'SET search_path = pg_catalog, pg_temp'
 
 /**
  * Makes a log. `updates` is in the order of commits: a number is given while a lock is held that is released after the commit, so that who sees
@@ -69,6 +64,7 @@ ${appendFunction(tables)}
 ${takeFunction(tables)}
 ${trimFunction(tables)}
 ${publishFunction(tables)}
+${defineKeys(tables)}
 REVOKE ALL ON FUNCTION ${tables.append}(json, text[]), ${tables.take}(integer), ${tables.trim}(bigint, double precision, integer) FROM PUBLIC;
 INSERT INTO ${tables.log} (version) VALUES (${version});`
 

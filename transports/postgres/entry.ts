@@ -1,4 +1,5 @@
 import type { Update } from '../../src/protocol/update.ts'
+import type { PublishKey } from '../../src/transport.ts'
 import type { Row } from './session.ts'
 
 /** An update with its number in the log. */
@@ -31,11 +32,18 @@ export function decodeRow(row: Row): NumberedUpdate {
 
 type Texts = Pick<Update, 'id' | 'topics' | 'data' | 'type'>
 
-/** An update as the function for appending takes it: its columns by name, as JSON. `timeMs`: when it got its place elsewhere; absent: it gets it now. */
-export function encodeUpdate({ id, topics, data, type, retry, private: isPrivate }: Update, timeMs?: number): string {
+/**
+ * An update as the functions for appending take it: its columns by name, as JSON. `timeMs`: when it got its place elsewhere; absent: it gets it now.
+ * `key`: for the function that knows keys.
+ */
+export function encodeUpdate(
+  { id, topics, data, type, retry, private: isPrivate }: Update,
+  { timeMs, key }: { timeMs?: number | undefined; key?: PublishKey | undefined } = {},
+): string {
+  const memory = key && { key: key.text, fingerprint: key.fingerprint, remember_ms: key.rememberMs }
   const created_at = timeMs === undefined ? undefined : new Date(timeMs).toISOString()
   if (isText(data) && isText(id) && isText(type) && topics.every(isText)) {
-    return JSON.stringify({ id, topics, data, type, retry, private: isPrivate, created_at })
+    return JSON.stringify({ id, topics, data, type, retry, private: isPrivate, created_at, ...memory })
   }
   return JSON.stringify({
     ...{
@@ -46,6 +54,7 @@ export function encodeUpdate({ id, topics, data, type, retry, private: isPrivate
       retry,
       private: isPrivate,
       created_at,
+      ...memory,
     },
     exact: `\\x${Buffer.from(JSON.stringify({ id, topics, data, type })).toString('hex')}`,
   })

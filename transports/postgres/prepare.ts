@@ -20,7 +20,8 @@ export async function prepareTables(session: Session, log?: TransportLog): Promi
   if (found !== undefined && found !== version) {
     log?.info({}, `The tables of the log were brought up to date, from version ${found} to ${version}.`)
   }
-  await requireWhole(session)
+  const { updates, inbox, keys, numbers } = session.tables
+  await requireWhole(session, [updates, inbox, keys, numbers])
   await checkRights(session, rightsOfHub(session.tables))
 }
 
@@ -36,7 +37,8 @@ export async function checkReadable(session: Session): Promise<boolean> {
   const [answer] = await session.query({ text: `SELECT ${usage![0]}` }, [], answerMs)
   if (answer?.[0] !== 't') throw await lacking(session, [usage!, ...rights])
   if ((await findMissing(session, [tables.log])).length > 0) return false
-  await requireWhole(session)
+  // A log that no hub has brought up to date has no keys.
+  await requireWhole(session, [tables.updates, tables.inbox, tables.numbers])
   await checkRights(session, rights)
   return (await readVersion(session)) !== undefined
 }
@@ -49,12 +51,12 @@ async function findMissing(session: Session, names: readonly string[]): Promise<
 }
 
 /** Somebody may have dropped a part of it. */
-async function requireWhole(session: Session): Promise<void> {
-  const { log, updates, inbox, numbers, publish, append, take, trim } = session.tables
-  const missing = await findMissing(session, [updates, inbox, numbers])
+async function requireWhole(session: Session, parts: readonly string[]): Promise<void> {
+  const { log, updates, inbox, keys, numbers, publish, append, appendOnce, take, trim } = session.tables
+  const missing = await findMissing(session, parts)
   if (missing.length === 0) return
   throw invalid(
-    `there is no ${missing.join(', ')}, and other parts of the log are there; for an empty one, which a hub then makes, execute: DROP TABLE IF EXISTS ${log}, ${updates}, ${inbox}; DROP SEQUENCE IF EXISTS ${numbers}; DROP FUNCTION IF EXISTS ${publish}, ${append}, ${take}, ${trim}`,
+    `there is no ${missing.join(', ')}, and other parts of the log are there; for an empty one, which a hub then makes, execute: DROP TABLE IF EXISTS ${log}, ${updates}, ${inbox}, ${keys}; DROP SEQUENCE IF EXISTS ${numbers}; DROP FUNCTION IF EXISTS ${publish}, ${append}, ${appendOnce}, ${take}, ${trim}`,
   )
 }
 
@@ -141,11 +143,16 @@ const rightsOfReader = (tables: Tables): readonly Right[] => [
 ]
 
 function rightsOfHub(tables: Tables): readonly Right[] {
-  const { updates, inbox, numbers, append, take, trim } = tables
-  const functions = [`${append}(json, text[])`, `${take}(integer)`, `${trim}(bigint, double precision, integer)`]
+  const { updates, inbox, keys, numbers, append, appendOnce, take, trim } = tables
+  const functions = [
+    ...[append, appendOnce].map(name => `${name}(json, text[])`),
+    `${take}(integer)`,
+    `${trim}(bigint, double precision, integer)`,
+  ]
   return [
     ...rightsOfReader(tables),
     ...[onTable('INSERT', updates), onTable('DELETE', updates), onTable('SELECT', inbox), onTable('DELETE', inbox)],
+    ...['SELECT', 'INSERT', 'UPDATE', 'DELETE'].map(right => onTable(right, keys)),
     ...['SELECT', 'UPDATE'].map(
       (right): Right => [`has_sequence_privilege(${literal(numbers)}, '${right}')`, `${right} ON SEQUENCE ${numbers}`],
     ),

@@ -8,11 +8,14 @@ export interface Tables {
   readonly updates: string
   /** What SQL has published and what has no number yet. */
   readonly inbox: string
+  /** Keys with which updates were published, as long as they are remembered. */
+  readonly keys: string
   /** The sequence: the last number given. */
   readonly numbers: string
   /** Functions; `publish` is the one for everybody. */
   readonly publish: string
   readonly append: string
+  readonly appendOnce: string
   readonly take: string
   readonly trim: string
   /** The index by id. */
@@ -28,9 +31,11 @@ export function tablesOf(schema: string, prefix: string): Tables {
     log: named('log'),
     updates: named('updates'),
     inbox: named('inbox'),
+    keys: named('keys'),
     numbers: named('numbers'),
     publish: named('publish'),
     append: named('append'),
+    appendOnce: named('append_once'),
     take: named('take'),
     trim: named('trim'),
     ids: identifier(`${prefix}_updates_id`),

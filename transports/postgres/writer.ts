@@ -1,4 +1,5 @@
 import type { Update } from '../../src/protocol/update.ts'
+import type { KeyedUpdate, PublishKey } from '../../src/transport.ts'
 import type { Connection } from '../backend/connection.ts'
 import type { Outage } from '../backend/outage.ts'
 import { type Group, PublishQueue } from '../backend/publish-queue.ts'
@@ -28,6 +29,7 @@ interface Item {
   readonly update: Update
   /** The update as the statement takes it. */
   readonly record: string
+  readonly isKeyed: boolean
 }
 
 /** What one statement takes, in UTF-16 code units. */
@@ -41,26 +43,46 @@ export function createWriter(options: WriterOptions): PublishQueue<Session, Item
   })
 }
 
-function encode(update: Update): { item: Item; size: number } {
-  const record = encodeUpdate(update)
-  return { item: { update, record }, size: record.length }
+function encode(update: Update, key?: PublishKey): { item: Item; size: number } {
+  const record = encodeUpdate(update, { key })
+  return { item: { update, record, isKeyed: key !== undefined }, size: record.length }
 }
 
 async function store(
   session: Session,
-  { messages, items }: Group<Item>,
+  { messages, items, repeat }: Group<Item>,
   { publishTimeoutMs, stored }: WriterOptions,
 ): Promise<void> {
   const updates = items.length === 0 ? null : `[${items.map(({ record }) => record).join()}]`
   const texts = messages.map(bytes => Buffer.from(bytes).toString('base64'))
-  const { append, updates: table } = session.tables
+  const { append, appendOnce, updates: table } = session.tables
   const idBefore = `(SELECT id FROM ${table} WHERE number = split_part(answer, ' ', 1)::bigint)`
-  const text = `SELECT answer, ${idBefore} FROM (SELECT ${append}($1, $2) AS answer OFFSET 0) AS appended`
+  const statement = items.some(({ isKeyed }) => isKeyed)
+    ? {
+        name: 'append once',
+        text: `SELECT answer, ${idBefore}, known FROM (SELECT * FROM ${appendOnce}($1, $2) OFFSET 0) AS appended`,
+      }
+    : {
+        name: 'append',
+        text: `SELECT answer, ${idBefore} FROM (SELECT ${append}($1, $2) AS answer OFFSET 0) AS appended`,
+      }
   const sinceMs = performance.now()
-  const [row] = await session.query({ name: 'append', text }, [updates, texts], publishTimeoutMs)
-  const [answer, id] = row!
-  stored({ updates: items.length === 0 ? [] : number(items, answer!), idBefore: id ?? undefined, sinceMs })
+  const [row] = await session.query(statement, [updates, texts], publishTimeoutMs)
+  const [answer, id, known] = row!
+  const repeated = decodeKnown(known)
+  const kept = repeated.size === 0 ? items : items.filter((_, i) => !repeated.has(i))
+  stored({ updates: kept.length === 0 ? [] : number(kept, answer!), idBefore: id ?? undefined, sinceMs })
+  for (const [index, first] of repeated) repeat(index, first)
 }
+
+/** The updates that have the keys of some of a group, by their index in that. */
+const decodeKnown = (known: string | null | undefined): ReadonlyMap<number, KeyedUpdate> =>
+  new Map(
+    ((known == null ? [] : JSON.parse(known)) as [number, string, string][]).map(([index, fingerprint, id]) => [
+      index,
+      { fingerprint, id },
+    ]),
+  )
 
 /** Stores an update and takes it back in the same breath, which fails where a publish would. @throws Failure */
 export async function probe(session: Session, timeoutMs: number): Promise<void> {

@@ -12,6 +12,9 @@ export interface Keys {
   readonly messages: string
 }
 
+/** The key that remembers a publisher's key, a text of its own for each: the fingerprint, a space, and the update's id. */
+export const publishKeyOf = ({ heads }: Keys, text: string): string => heads.replace(/heads$/, `key:${text}`)
+
 export function keysOf(stream: string): Keys {
   const prefix = stream.includes('{') ? stream : `{${stream}}`
   return {

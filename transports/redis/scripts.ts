@@ -32,12 +32,23 @@ interface Storing {
   readonly prologue?: string
   /** The position of an update, or `'*'` for the next one there is. */
   readonly place: string
-  /** How many arguments an update has behind its texts, for `place`. They begin at `last + 1`. */
-  readonly ownArguments?: number
+  /** How many arguments an update has behind its texts. They begin at `last + 1`. */
+  readonly ownArguments: number
+  /** What is done with an update once it is stored. */
+  readonly epilogue?: string
+  /** What says of an update that it is not to be stored. */
+  readonly isRepeated?: string
   readonly result: string
 }
 
-const storing = ({ prologue = '', place, ownArguments = 0, result }: Storing): string => `${markFunction}
+const storing = ({
+  prologue = '',
+  place,
+  ownArguments,
+  isRepeated = 'false',
+  epilogue = '',
+  result,
+}: Storing): string => `${markFunction}
 local log, heads, ids, count, messages = unpack(KEYS)
 local maxLength, at = tonumber(ARGV[1]), 5
 
@@ -50,26 +61,30 @@ end
 ${prologue}
 local counted = redis.call('INCRBY', count, ARGV[3])
 local number = counted - ARGV[3]
-for _ = 1, tonumber(ARGV[3]) do
+for index = 0, tonumber(ARGV[3]) - 1 do
   local bytes, first, last = ARGV[at], at + 2, at + 1 + ARGV[at + 1]
   local id = ARGV[first + 1]
   at = last + 1 + ${ownArguments}
-  number = number + 1
-  local older = redis.call('ZRANGEBYLEX', ids, '[' .. id .. '\\0', '(' .. id .. '\\1', 'LIMIT', 0, 1)
-  local position = ${place}
-  if older[1] then
-    position = redis.pcall('XADD', log, position, 'number', number, 'reused', 1, unpack(ARGV, first, last))
-  else
-    position = redis.pcall('XADD', log, position, 'number', number, unpack(ARGV, first, last))
+  if not ${isRepeated} then
+    number = number + 1
+    local older = redis.call('ZRANGEBYLEX', ids, '[' .. id .. '\\0', '(' .. id .. '\\1', 'LIMIT', 0, 1)
+    local position = ${place}
+    if older[1] then
+      position = redis.pcall('XADD', log, position, 'number', number, 'reused', 1, unpack(ARGV, first, last))
+    else
+      position = redis.pcall('XADD', log, position, 'number', number, unpack(ARGV, first, last))
+    end
+    if position.err then
+      -- What is not stored is not counted.
+      redis.call('INCRBY', count, number - 1 - counted)
+      return position
+    end
+    redis.call('XADD', heads, position, 'id', id, 'bytes', bytes)
+    redis.call('ZADD', ids, 0, id .. '\\0' .. mark(position))
+    ${epilogue}
   end
-  if position.err then
-    -- What is not stored is not counted.
-    redis.call('INCRBY', count, number - 1 - counted)
-    return position
-  end
-  redis.call('XADD', heads, position, 'id', id, 'bytes', bytes)
-  redis.call('ZADD', ids, 0, id .. '\\0' .. mark(position))
 end
+if number < counted then redis.call('INCRBY', count, number - counted) end
 
 if maxLength > 0 then redis.call('XTRIM', log, 'MAXLEN', '~', maxLength) end
 -- What has left the log, by whoever's hand, leaves the indexes: so much at a time that nobody waits for it.
@@ -92,9 +107,33 @@ const everyKey = ['log', 'heads', 'ids', 'count', 'messages'] as const
 
 /**
  * Stores a group: `maxLength, messageAgeMs, updates, messages`, then each message, then for each update its size in bytes, how many texts its
- * fields are, and these, the id first.
+ * fields are, these, the id first, then for how many milliseconds its key is remembered, 0 where it has none, and the fingerprint. Those keys
+ * follow the others, in the same order. Gives for each update that is not stored, since its key is remembered, its index and what is remembered.
  */
-export const append = script(everyKey, storing({ place: "'*'", result: '1' }))
+export const append = script(
+  everyKey,
+  storing({
+    prologue: `
+local remembered, nextKey = {}, ${everyKey.length + 1}
+local function isRepeated(index, rememberMs)
+  if rememberMs == '0' then return false end
+  local known = redis.call('GET', KEYS[nextKey])
+  if known then
+    remembered[#remembered + 1], remembered[#remembered + 2] = index, known
+    nextKey = nextKey + 1
+  end
+  return known
+end`,
+    place: "'*'",
+    ownArguments: 2,
+    isRepeated: 'isRepeated(index, ARGV[last + 1])',
+    epilogue: `if ARGV[last + 1] ~= '0' then
+      redis.call('SET', KEYS[nextKey], ARGV[last + 2] .. ' ' .. id, 'PX', ARGV[last + 1])
+      nextKey = nextKey + 1
+    end`,
+    result: 'remembered',
+  }),
+)
 
 /**
  * Changes nothing, and fails where `append` would: each command that it needs is run in a form that does nothing. What the user may not do has
@@ -116,6 +155,8 @@ local commands = {
   { 'ZADD', ids, 'XX', 0, '' },
   { 'ZREM', ids, '' },
   { 'ZRANGEBYLEX', ids, '[', '(', 'LIMIT', 0, 1 },
+  { 'GET', heads .. ':none' },
+  { 'SET', heads .. ':none', '', 'PX', 1, 'XX' },
   { 'XLEN', log },
   { 'XRANGE', heads, '-', '-' },
   { 'EXISTS', log },
@@ -206,8 +247,10 @@ export async function run(
   { text, sha, keys }: Script,
   names: Keys,
   args: readonly (string | Buffer)[],
+  moreKeys: readonly string[] = [],
 ) {
-  const parameters = [keys.length, ...keys.map(key => names[key]), ...args] as const
+  const allKeys = [...keys.map(key => names[key]), ...moreKeys]
+  const parameters = [allKeys.length, ...allKeys, ...args] as const
   try {
     return await client.evalsha(sha, ...parameters)
   } catch (error) {

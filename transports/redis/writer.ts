@@ -1,5 +1,6 @@
 import { HubError } from '../../src/errors.ts'
 import type { Update } from '../../src/protocol/update.ts'
+import type { KeyedUpdate, PublishKey } from '../../src/transport.ts'
 import type { Connection } from '../backend/connection.ts'
 import { Failure } from '../backend/failure.ts'
 import { inTime } from '../backend/in-time.ts'
@@ -8,7 +9,7 @@ import { type Group, PublishQueue } from '../backend/publish-queue.ts'
 import { answered, type Client } from './client.ts'
 import { encodeFields } from './entry.ts'
 import { interpret } from './failure.ts'
-import type { Keys } from './keys.ts'
+import { type Keys, publishKeyOf } from './keys.ts'
 import { append, rehearse, run } from './scripts.ts'
 import type { Session } from './session.ts'
 
@@ -24,8 +25,11 @@ export interface WriterOptions {
   readonly outage: Outage
 }
 
-/** What the script is given of an update. */
-type Arguments = readonly string[]
+interface Item {
+  /** What the script is given of an update. */
+  readonly args: readonly string[]
+  readonly key: string | undefined
+}
 
 /** What one script call takes: Redis does nothing else meanwhile. In bytes of data, and of what a text costs beside: 32,768 at most. */
 const groupBounds = { updates: 256, size: 2 << 20 }
@@ -35,7 +39,7 @@ const messageAgeMs = 15_000
 /** How long replicas are waited for where publishers wait for ever. */
 const longestWaitMs = 10_000
 
-export function createWriter(options: WriterOptions): PublishQueue<Session, Arguments> {
+export function createWriter(options: WriterOptions): PublishQueue<Session, Item> {
   const { connection, outage, publishTimeoutMs } = options
   return new PublishQueue({
     ...{ connection, outage, publishTimeoutMs, groupBounds, encode },
@@ -43,18 +47,33 @@ export function createWriter(options: WriterOptions): PublishQueue<Session, Argu
   })
 }
 
-function encode(update: Update): { item: Arguments; size: number } {
+function encode(update: Update, key?: PublishKey): { item: Item; size: number } {
   const fields = encodeFields(update)
   const bytes = Buffer.byteLength(update.data)
-  return { item: [String(bytes), String(fields.length), ...fields], size: bytes + textSize * fields.length }
+  const memory = [String(key?.rememberMs ?? 0), key?.fingerprint ?? '']
+  const args = [String(bytes), String(fields.length), ...fields, ...memory]
+  return { item: { args, key: key?.text }, size: bytes + textSize * fields.length }
 }
 
-async function store(client: Client, { messages, items }: Group<Arguments>, options: WriterOptions): Promise<void> {
+async function store(client: Client, group: Group<Item>, options: WriterOptions): Promise<void> {
+  const { messages, items } = group
   const { keys, maxLength, replicas, publishTimeoutMs } = options
   const counts = [String(maxLength), String(messageAgeMs), String(items.length), String(messages.length)]
-  const stored = run(client, append, keys, [...counts, ...messages.map(bytes => Buffer.from(bytes)), ...items.flat()])
-  await answered(client, stored, publishTimeoutMs)
-  if (replicas === 0 || items.length === 0) return
+  const args = [...counts, ...messages.map(bytes => Buffer.from(bytes)), ...items.flatMap(({ args }) => args)]
+  const publishKeys = items.flatMap(({ key }) => (key === undefined ? [] : publishKeyOf(keys, key)))
+  const stored = run(client, append, keys, args, publishKeys)
+  const repeated = (await answered(client, stored, publishTimeoutMs)) as (string | number)[]
+  // What was stored before need not be at the replicas either.
+  if (replicas > 0 && items.length > 0) await replicate(client, replicas, publishTimeoutMs)
+  for (let i = 0; i < repeated.length; i += 2) group.repeat(Number(repeated[i]), decodeKeyed(String(repeated[i + 1])))
+}
+
+function decodeKeyed(text: string): KeyedUpdate {
+  const space = text.indexOf(' ')
+  return { fingerprint: text.slice(0, space), id: text.slice(space + 1) }
+}
+
+async function replicate(client: Client, replicas: number, publishTimeoutMs: number): Promise<void> {
   // Time is left to tell its publishers what is known.
   const timeoutMs = (publishTimeoutMs === 0 ? longestWaitMs : publishTimeoutMs) / 2
   const missing = replicas - (await answered(client, client.wait(replicas, Math.ceil(timeoutMs)), timeoutMs * 2))
@@ -74,6 +93,6 @@ export async function probe(client: Client, keys: Keys, timeoutMs: number): Prom
 const notReplicated = (missing: number): HubError =>
   new HubError(
     'transport_unavailable',
-    'The update is stored, but not as safely as this hub is told to store it. Published again, it comes twice.',
+    'The update is stored, but not as safely as this hub is told to store it. Published again, it comes twice, unless with the same Idempotency-Key.',
     { cause: new Error(`${missing} more replicas should have it`) },
   )

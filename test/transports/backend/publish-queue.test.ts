@@ -8,7 +8,7 @@ import { Failure } from '../../../transports/backend/failure.ts'
 import { Outage } from '../../../transports/backend/outage.ts'
 import { PublishQueue } from '../../../transports/backend/publish-queue.ts'
 import { Ledger, LedgerSession } from '../../support/ledger.ts'
-import { createTestUpdate } from '../../support/node.ts'
+import { createTestKey, createTestUpdate } from '../../support/node.ts'
 
 const notStored = { code: 'transport_unavailable', message: /^The update was not stored/ }
 const perhapsStored = { code: 'transport_unavailable', message: /^It is not known whether the update was stored/ }
@@ -118,6 +118,20 @@ describe('groups', () => {
     for (let i = 0; i < 4; i++) groups.push((await parts.ledger.storeNext()).items)
     assert.deepEqual(groups, [['0', '1'], ['2'], ['3'], ['4']])
     await Promise.all(published)
+  })
+
+  test('updates with the same key go in groups of their own, one after the other', async () => {
+    await using parts = await QueueUnderTest.start()
+    const published = ['a', 'b', 'c'].map(id => parts.queue.publishOnce(createTestUpdate({ id }), createTestKey(id)))
+    published.push(parts.queue.publishOnce(createTestUpdate({ id: 'd' }), createTestKey('b')))
+    const plain = parts.publish('e')
+    const groups = [await parts.ledger.storeNext(), await parts.ledger.storeNext()].map(({ items }) => items)
+    assert.deepEqual(groups, [
+      ['a', 'b', 'c'],
+      ['d', 'e'],
+    ])
+    assert.deepEqual(await Promise.all(published), Array(4).fill(undefined))
+    await plain
   })
 
   test('messages go before the updates that were published after them, however many they are', async () => {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { after, describe, test } from 'node:test'
+import { openArchive } from '../../../transports/postgres.ts'
 import { TestLog } from '../../support/log.ts'
+import { createTestKey, createTestUpdate } from '../../support/node.ts'
 import { newLog, schemaOf, through } from '../../support/postgres.ts'
 import { startRelay } from '../../support/relay.ts'
 import { noPostgresProgram, PostgresServer } from '../../support/services/postgres.ts'
@@ -137,7 +139,7 @@ describe('where a log is kept', { skip: noPostgresProgram }, async () => {
     const newer = newLog(server.url)
     await (await TestLog.start(newer)).transport.close()
     await admin.query(`UPDATE ${schemaOf(newer)}.mercure_log SET version = 99`)
-    await refused(newer, /version 99, and this hub knows version 3/)
+    await refused(newer, /version 99, and this hub knows version 4/)
     const foreign = newLog(server.url)
     await admin.query(`CREATE SCHEMA ${schemaOf(foreign)}; CREATE TABLE ${schemaOf(foreign)}.mercure_log (a int)`)
     await refused(foreign, /is no table of a log/)
@@ -150,16 +152,24 @@ describe('where a log is kept', { skip: noPostgresProgram }, async () => {
     // What an import needs was not there.
     await admin.query(`UPDATE ${schema}.mercure_log SET version = 1;
       CREATE OR REPLACE FUNCTION ${schema}.mercure_append(updates json, messages text[]) RETURNS text
-      LANGUAGE plpgsql AS $$ BEGIN RAISE 'old'; END $$`)
+      LANGUAGE plpgsql AS $$ BEGIN RAISE 'old'; END $$;
+      DROP TABLE ${schema}.mercure_keys;
+      DROP FUNCTION ${schema}.mercure_append_once`)
+    const archive = await openArchive(url, { writable: false })
+    assert.equal(archive.size, 0)
+    await archive.close()
     await using log = await TestLog.start(url)
     await log.publish({ id: 'a' })
+    const publishOnce = (id: string) => log.transport.publishOnce!(createTestUpdate({ id }), createTestKey('key'))
+    assert.equal(await publishOnce('b'), undefined)
+    assert.equal((await publishOnce('c'))?.id, 'b')
     const { rows } = await admin.query(`SELECT version FROM ${schema}.mercure_log`)
-    assert.deepEqual(rows, [{ version: 3 }])
+    assert.deepEqual(rows, [{ version: 4 }])
     const told = ({ logged }: TestLog) => logged.filter(({ message }) => /brought up to date/.test(message))
     assert.deepEqual(told(log), [
       {
         ...{ level: 'info', fields: {} },
-        message: 'The tables of the log were brought up to date, from version 1 to 3.',
+        message: 'The tables of the log were brought up to date, from version 1 to 4.',
       },
     ])
     await using next = await TestLog.start(url)

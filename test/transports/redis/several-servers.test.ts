@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, describe, test } from 'node:test'
 import { TestLog } from '../../support/log.ts'
+import { createTestKey, createTestUpdate } from '../../support/node.ts'
 import { newStream } from '../../support/redis.ts'
 import { noRedisProgram, RedisServer } from '../../support/services/redis.ts'
 
@@ -31,18 +32,22 @@ describe('Redis Cluster', { skip: noRedisProgram }, async () => {
       await using b = await TestLog.start(newUrl(url, nodes[1].port))
       await Promise.all(range(0, 100).map(id => a.publish({ id })))
       await b.send('hello')
+      const once = (log: TestLog, id: string) =>
+        log.transport.publishOnce!(createTestUpdate({ id }), createTestKey('key'))
+      assert.equal(await once(a, 'keyed'), undefined)
+      assert.equal((await once(b, 'repeated'))?.id, 'keyed')
       await b.publish({ id: 'last' })
       for (const log of [a, b]) {
         await log.delivers('last')
-        assert.deepEqual(log.ids, [...range(0, 100), 'last'])
+        assert.deepEqual(log.ids, [...range(0, 100), 'keyed', 'last'])
         assert.deepEqual(log.messages, ['hello'])
-        assert.deepEqual(await log.after('id-97'), ['id-98', 'id-99', 'last'])
+        assert.deepEqual(await log.after('id-97'), ['id-98', 'id-99', 'keyed', 'last'])
         await log.transport.ready!()
       }
       const keys = await Promise.all(clients.map(client => client.keys(`*${url.pathname.slice(1)}*`)))
       for (const [node, found] of keys.entries()) {
-        assert.ok(found.length === 0 || found.length === 5, `${found} on node ${node}`)
-        if (found.length === 5) counts[node]!++
+        assert.ok(found.length === 0 || found.length === 6, `${found} on node ${node}`)
+        if (found.length === 6) counts[node]!++
       }
     }
     assert.ok(counts[0]! > 0 && counts[1]! > 0, `all six logs came on one node: ${counts}`)
@@ -144,6 +149,11 @@ describe('Sentinel', { skip: noRedisProgram }, () => {
       message: /The update is stored, but not as safely/,
     })
     await log.delivers('a')
+    const once = (id: string) => log.transport.publishOnce!(createTestUpdate({ id }), createTestKey('key'))
+    // Repeated, it is as unsafe as it was.
+    for (const id of ['b', 'c']) await assert.rejects(once(id), { message: /The update is stored, but not as safely/ })
+    await log.delivers('b')
+    assert.deepEqual(await log.all(), ['a', 'b'])
   })
 })
 
