@@ -35,10 +35,10 @@ function render() {
     wrap(
       'A key is set in a file, [`mercure.yaml`](../mercure.yaml), by an environment variable, or by a flag; flags go before the environment, and the ' +
         'environment before the file. The file is the one that `--config` names, or `mercure.yaml` in the working directory, in `~/.config/mercure` ' +
-        '(`$XDG_CONFIG_HOME`), or in `/etc/mercure`.',
+        '(`$XDG_CONFIG_HOME`), or in `/etc/mercure`. A variable that is empty counts as not set.',
     ),
     wrap(
-      'Durations are written `500ms`, `15s`, `1m30s`, `2h`; sizes `1KB` (1000 bytes), `1KiB` (1024). 0 is no bound. Lists are lists of YAML, or text with spaces ' +
+      'Durations are written `500ms`, `15s`, `1m30s`, `2h`; sizes `1KB` (1000 bytes), `1KiB` (1024). 0 is no bound, where a key says nothing else. Lists are lists of YAML, or text with spaces ' +
         'or commas between. Names of files start in the directory of the file. A `…_file` key names a file that holds the value, for secrets; one line break ' +
         'at its end does not count.',
     ),

@@ -41,40 +41,59 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
   { room: /^src\/errors\.ts$/, mayImport: [/^src\/protocol\/generation\.ts$/] },
   { room: /^src\/protocol\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\//] },
   { room: /^src\/transport\.ts$/, mayImport: [/^src\/protocol\//] },
-  { room: /^src\/hub\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\//, /^src\/transport\.ts$/, /^src\/hub\//] },
-  { room: /^src\/http\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\//, /^src\/hub\//, /^src\/http\//] },
-  { room: /^src\/config\//, mayImport: [/^src\/errors\.ts$/, /^src\/protocol\/generation\.ts$/, /^src\/config\//] },
+  // What stands in for a log that has no memory of keys, wherever that is kept.
+  { room: /^src\/key-memory\.ts$/, mayImport: [/^src\/protocol\//, /^src\/transport\.ts$/] },
+  {
+    room: /^src\/hub\//,
+    mayImport: [/^src\/errors\.ts$/, /^src\/protocol\//, /^src\/(transport|key-memory)\.ts$/, /^src\/hub\//],
+  },
+  // Counts of senders, which each process keeps, or one of them for all.
+  { room: /^src\/limits\//, mayImport: [/^src\/errors\.ts$/, /^src\/limits\//] },
+  {
+    room: /^src\/http\//,
+    mayImport: [/^src\/(errors|tracing)\.ts$/, /^src\/protocol\//, /^src\/hub\//, /^src\/limits\//, /^src\/http\//],
+  },
+  {
+    room: /^src\/config\//,
+    mayImport: [/^src\/errors\.ts$/, /^src\/protocol\/(generation|algorithm)\.ts$/, /^src\/config\//],
+  },
   {
     // Processes of one hub: they know the log, and nothing of what it is for.
     room: /^src\/workers\//,
-    mayImport: [/^src\/workers\//, /^src\/(transport|errors)\.ts$/, /^src\/protocol\//],
+    mayImport: [/^src\/(workers|limits|protocol)\//, /^src\/(transport|key-memory|errors)\.ts$/],
   },
   {
     room: /^src\/serve-workers\.ts$/,
-    mayImport: [/^src\/(workers|config)\//, /^src\/(log|metrics)\.ts$/, /^transports\/index\.ts$/],
+    mayImport: [/^src\/(workers|config|limits)\//, /^src\/(log|metrics)\.ts$/, /^transports\/index\.ts$/],
   },
   {
     // The program of a worker.
     room: /^src\/worker\.ts$/,
-    mayImport: [/^src\/workers\//, /^src\/config\/transfer\.ts$/, /^src\/(log|metrics|serve)\.ts$/],
+    mayImport: [/^src\/(workers|limits)\//, /^src\/config\/transfer\.ts$/, /^src\/(log|metrics|serve)\.ts$/],
   },
   { room: /^src\/archive\.ts$/, mayImport: [/^src\/protocol\//] },
   { room: /^src\/log\.ts$/, mayImport: [] },
-  { room: /^src\/metrics\.ts$/, mayImport: [/^src\/hub\//] },
+  { room: /^src\/metrics(\.ts$|\/)/, mayImport: [/^src\/(hub|metrics)\//] },
   { room: /^src\/hub-log\.ts$/, mayImport: [] },
+  {
+    // A hub and its log as traces see them, from outside.
+    room: /^src\/tracing(\.ts$|\/)/,
+    mayImport: [/^src\/(hub|protocol|tracing)\//, /^src\/(errors|hub-log|tracing|transport)\.ts$/],
+  },
   {
     // What a hub consists of, wherever it is reached.
     room: /^src\/parts\.ts$/,
     mayImport: [
-      /^src\/(config|http|hub|protocol)\//,
-      /^src\/(hub-log|errors|metrics|transport)\.ts$/,
+      /^src\/(config|http|hub|limits|protocol|tracing)\//,
+      /^src\/(hub-log|errors|metrics|tracing|transport)\.ts$/,
       /^transports\/index\.ts$/,
+      /^package\.json$/,
     ],
   },
   {
     room: /^src\/serve\.ts$/,
     mayImport: [
-      /^src\/(config|http|hub)\//,
+      /^src\/(config|http|hub|limits)\//,
       /^src\/(errors|parts|log|metrics|transport)\.ts$/,
       /^transports\/index\.ts$/,
     ],
@@ -85,7 +104,7 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
     room: /^src\/embed\.ts$/,
     mayImport: [
       /^src\/(embed|config|http|hub|protocol)\//,
-      /^src\/(parts|hub-log|errors|transport)\.ts$/,
+      /^src\/(parts|hub-log|errors|tracing|transport)\.ts$/,
       /^transports\/index\.ts$/,
     ],
   },
@@ -99,7 +118,7 @@ const rooms: readonly { readonly room: RegExp; readonly mayImport: readonly RegE
     mayImport: [
       /^src\/(cli|config|protocol)\//,
       /^src\/(errors|log|parts|serve|serve-workers)\.ts$/,
-      /^src\/http\/tokens\/signing\.ts$/,
+      /^src\/http\/tokens\/(signing|mint)\.ts$/,
       /^package\.json$/,
     ],
   },
@@ -136,7 +155,7 @@ test('each room imports only from the rooms it may look into', () => {
 /** Packages that only some files may know. */
 const guarded: readonly { readonly name: RegExp; readonly onlyIn: RegExp }[] = [
   { name: /^(hono|@hono)(\/|$)/, onlyIn: /^src\/(http\/|embed\.ts$)/ },
-  { name: /^jose$/, onlyIn: /^src\/(http\/tokens\/(token|key-set)|cli\/token)\.ts$/ },
+  { name: /^jose$/, onlyIn: /^src\/http\/tokens\/(token|key-set|mint)\.ts$/ },
   { name: /^lmdb$/, onlyIn: /^transports\/bolt/ },
   { name: /^ioredis$/, onlyIn: /^transports\/redis\/client\.ts$/ },
   { name: /^pg$/, onlyIn: /^transports\/postgres\/(connect|session)\.ts$/ },
@@ -144,7 +163,8 @@ const guarded: readonly { readonly name: RegExp; readonly onlyIn: RegExp }[] = [
   { name: /^pulsar-client$/, onlyIn: /^transports\/pulsar\/native-\w+\.ts$/ },
   { name: /^commander$/, onlyIn: /^src\/(cli\/|config\/sources\/flags\.ts$)/ },
   { name: /^(pino|pino-pretty)$/, onlyIn: /^src\/log\.ts$/ },
-  { name: /^prom-client$/, onlyIn: /^src\/metrics\.ts$/ },
+  { name: /^@opentelemetry\//, onlyIn: /^src\/tracing\// },
+  { name: /^prom-client$/, onlyIn: /^src\/metrics(\.ts$|\/)/ },
 ]
 
 test('a package is known where it belongs, and nowhere else', () => {

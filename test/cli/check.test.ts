@@ -50,6 +50,8 @@ describe('talaria check', () => {
       'max_queue_bytes: 64KiB',
       'compress: true',
       'metrics_enabled: true',
+      'tracing: true',
+      'tracing_sample: 0.1',
       'issuers:',
       '  - id: https://issuer.example',
       '    authorization_server: true',
@@ -74,6 +76,7 @@ describe('talaria check', () => {
       'when more than 64KiB wait for it, or any for 5s. When 256MiB wait for all of them, those with the most end.',
       'Streams are compressed for those who ask: gzip, zstd, br.',
       'Metrics at http://127.0.0.1:9764/metrics.',
+      'Traces that others have begun, and 0.1 of those that begin here, go to http://localhost:4318/v1/traces, as of talaria.',
       'Warning: the publisher key of tokens of https://issuer.example has 45 bytes, HS512 wants 64 random ones',
       'The configuration is good, but see the warnings.',
     ]) {

@@ -52,7 +52,12 @@ suite('every answer', () => {
     { target: '/readyz', status: 200 },
     { target: '/metrics', status: 200 },
     { target: '/metrics', status: 405, init: () => ({ method: 'POST' }) },
-    { target: '/', status: 200 },
+    { target: '/', status: 302, init: () => ({ redirect: 'manual' }) },
+    { target: `${path}/debug/`, status: 200 },
+    { target: `${path}/debug/config.json`, status: 200 },
+    { target: `${path}/debug/hub.json`, status: 200 },
+    { target: `${path}/debug/nothing`, status: 404 },
+    { target: `${path}/debug/token`, status: 405 },
     { target: '/nothing', status: 404 },
     { target: `${path}/`, status: 404 },
   ]

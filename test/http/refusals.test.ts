@@ -49,6 +49,13 @@ const get =
   async (hub: TestHub) =>
     await fetch(`${hub.hubUrl}?${query}`, { headers: await headers(hub) })
 const getWith = (token: (hub: TestHub) => Promise<string>) => get('topic=a', async hub => bearer(await token(hub)))
+/** More often than once a second. */
+async function untilRefused(ask: () => Promise<Response>): Promise<Response> {
+  for (;;) {
+    const answer = await ask()
+    if (answer.status !== 200) return answer
+  }
+}
 const closed = (ask: Row['ask']) => async (hub: TestHub) => {
   await hub.running.hub.close()
   return await ask(hub)
@@ -86,6 +93,14 @@ const rows: Row[] = [
   { code: 'type_invalid', status: 400, ask: publish('topic=a&type=%0A') },
   { code: 'data_invalid', status: 400, ask: publishCurrent('topic=a&data=%FF') },
   { code: 'retry_invalid', status: 400, ask: publish('topic=a&retry=soon') },
+  {
+    code: 'updates_too_many',
+    status: 400,
+    ask: async hub =>
+      await hub.post(JSON.stringify(Array(1001).fill({ topic: 'a' })), {
+        headers: { 'Content-Type': 'application/json' },
+      }),
+  },
   { code: 'matcher_missing', status: 400, ask: get('') },
   { code: 'matcher_unknown', status: 400, ask: get('matches=a') },
   { code: 'matcher_invalid', status: 400, ask: get('match_urlpattern=(') },
@@ -97,6 +112,12 @@ const rows: Row[] = [
     status: 400,
     ask: async hub =>
       hub.fetch(`${path}/subscriptions/regexp/a/b`, { headers: bearer(await signAccessToken(hub.hubUrl, details)) }),
+  },
+  {
+    code: 'list_parameter_invalid',
+    status: 400,
+    ask: async hub =>
+      hub.fetch(`${path}/subscriptions?limit=0`, { headers: bearer(await signAccessToken(hub.hubUrl, details)) }),
   },
   { code: 'token_missing', status: 401, ask: hub => fetch(hub.hubUrl, { method: 'POST' }) },
   { code: 'authorization_malformed', status: 401, ask: get('topic=a', () => ({ Authorization: 'Basic x' })) },
@@ -164,12 +185,39 @@ const rows: Row[] = [
     status: 403,
     ask: async hub => hub.fetch(`${path}/subscriptions`, { headers: bearer(await signAccessToken(hub.hubUrl, [])) }),
   },
+  ...(
+    [
+      ['connections_too_many', 503, 'connections'],
+      ['connections_of_ip_too_many', 429, 'connections_per_ip'],
+      ['connections_of_subject_too_many', 429, 'connections_per_subject'],
+    ] as const
+  ).map(([code, status, limit]): Row => {
+    const settings = () => ({ limits: { [limit]: 1 } })
+    const ofOne = (hub: TestHub) => getWith(() => signToken({ sub: 'one' }))(hub)
+    return { code, status, settings, ask: async hub => [await ofOne(hub), await ofOne(hub)][1]! }
+  }),
+  ...(
+    [
+      ['publishes_too_many', 503, 'publishes_per_second'],
+      ['publishes_of_subject_too_many', 429, 'publishes_per_second_per_subject'],
+    ] as const
+  ).map(([code, status, limit]): Row => {
+    const settings = () => ({ limits: { [limit]: 1 } })
+    const ofOne = publish('topic=a', signToken({ sub: 'one', mercure: { publish: ['*'] } }))
+    return { code, status, settings, ask: async hub => untilRefused(() => ofOne(hub)) }
+  }),
   { code: 'shutting_down', status: 503, ask: closed(publish('topic=a')) },
   { code: 'shutting_down', status: 503, ask: closed(get('topic=a')) },
 ]
 
 /** What no request provokes: a backend that is down, a limit, a configuration. */
-const elsewhere: ErrorCode[] = ['transport_unavailable', 'overloaded', 'configuration_invalid']
+const elsewhere: ErrorCode[] = [
+  'request_timeout',
+  'head_too_large',
+  'transport_unavailable',
+  'overloaded',
+  'configuration_invalid',
+]
 
 suite('a refusal', () => {
   for (const { code, status, settings, ask } of rows) {

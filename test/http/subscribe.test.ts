@@ -292,6 +292,11 @@ suite('QUERY', () => {
     test(`${name}: ${code}`, async () => await assertRefused(await query(search, body), status, code))
   }
 
+  test('that is no form is told to be one', async () => {
+    const answer = await query('', '{"match":"a"}', { 'Content-Type': 'application/json' })
+    assert.match(await answer.text(), /^matcher_missing: .* in the body, as application\/x-www-form-urlencoded\.$/m)
+  })
+
   test('is a safe method: a cookie needs no known origin', async () => {
     const headers = { Cookie: `mercureAuthorization=${await subscriberToken(['*'])}`, Origin: 'https://evil.example' }
     await strict.subscribe('', { method: 'QUERY', body: 'topic=a', headers })
