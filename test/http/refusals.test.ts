@@ -42,6 +42,11 @@ const publish =
     const headers = { ...bearer(await token), 'Content-Type': 'application/x-www-form-urlencoded' }
     return await hub.post(body, { headers })
   }
+const publishWithKey = (key: string, body: string) => async (hub: TestHub) => {
+  const type = 'application/x-www-form-urlencoded'
+  const headers = { ...bearer(await publisherToken()), 'Content-Type': type, 'Idempotency-Key': key }
+  return await hub.post(body, { headers })
+}
 const publishCurrent = (fields: string | Record<string, string>) => async (hub: TestHub) =>
   await publish(fields, signAccessToken(hub.hubUrl, details))(hub)
 const get =
@@ -206,12 +211,31 @@ const rows: Row[] = [
     const ofOne = publish('topic=a', signToken({ sub: 'one', mercure: { publish: ['*'] } }))
     return { code, status, settings, ask: async hub => untilRefused(() => ofOne(hub)) }
   }),
+  {
+    code: 'token_revoked',
+    status: 401,
+    ask: async hub => {
+      await hub.running.hub.revocations.revoke('subject', 'ada', null)
+      return await getWith(() => signToken({ sub: 'ada' }))(hub)
+    },
+  },
+  { code: 'idempotency_key_invalid', status: 400, ask: publishWithKey('"not closed', 'topic=a') },
+  {
+    code: 'idempotency_key_reused',
+    status: 422,
+    ask: async hub => {
+      await publishWithKey('"one"', 'topic=a&data=first')(hub)
+      return await publishWithKey('"one"', 'topic=a&data=second')(hub)
+    },
+  },
   { code: 'shutting_down', status: 503, ask: closed(publish('topic=a')) },
   { code: 'shutting_down', status: 503, ask: closed(get('topic=a')) },
 ]
 
-/** What no request provokes: a backend that is down, a limit, a configuration. */
+/** What no request to the hub's own address provokes: a backend that is down, a limit, a configuration, the address of operators. */
 const elsewhere: ErrorCode[] = [
+  'admin_secret_wrong',
+  'revocations_too_many',
   'request_timeout',
   'head_too_large',
   'transport_unavailable',
