@@ -1,17 +1,24 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { EventStream } from '../support/event-stream.ts'
 import { HubProcess, main } from '../support/process.ts'
 import { testKey } from '../support/token.ts'
 
 const env = { MERCURE_PUBLISHER_JWT_KEY: testKey, MERCURE_SUBSCRIBER_JWT_KEY: testKey }
+/** In the image there is no Caddyfile. Where this machine has Caddy, its own is hidden from the hub. */
+const withoutCaddyfiles = existsSync('/etc/caddy')
+  ? ['unshare', '--mount', 'sh', '-c', 'mount -t tmpfs none /etc/caddy && exec "$0" "$@"']
+  : []
 const start = (...words: string[]) =>
   HubProcess.start({
-    command: [process.execPath, main, ...words],
+    command: [...withoutCaddyfiles, process.execPath, main, ...words],
     env: { ...env, ADDR: '127.0.0.1:0', TRANSPORT_URL: 'local://local' },
   })
 
-describe('the command of the reference hub’s image', () => {
+const skip = existsSync('/etc/caddy') && process.getuid?.() !== 0 && 'only root can hide the Caddyfile of this machine'
+
+describe('the command of the reference hub’s image', { skip }, () => {
   const development: readonly string[][] = [
     ['/usr/bin/caddy', 'run', '--config', '/etc/caddy/dev.Caddyfile'],
     ['caddy', 'run', '--adapter', 'caddyfile', '--config=/etc/caddy/dev.Caddyfile'],
