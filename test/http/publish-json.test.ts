@@ -1,46 +1,23 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
 import { HubError } from '../../src/errors.ts'
-import type { Generation } from '../../src/protocol/generation.ts'
 import type { Update } from '../../src/protocol/update.ts'
 import { openTransport } from '../../transports/index.ts'
 import { startHub, type TestHub } from '../support/hub.ts'
 import { marker, receivedBy } from '../support/marker.ts'
+import { mine, type PublisherTokens, page, startPublisherSite, theirs } from '../support/publisher-site.ts'
 import { assertRefused, assertSecured } from '../support/refusal.ts'
 import { bearer } from '../support/subscriptions.ts'
-import { signAccessToken, signToken, testIssuer } from '../support/token.ts'
+import { signToken } from '../support/token.ts'
 
 const generations = ['0.x', '1.0'] as const
-const page = 'https://app.example'
 const maxBodyBytes = 64 * 1024
-const mine = 'https://example.com/mine'
-const theirs = 'https://example.com/theirs'
 const types = { json: 'application/json', ndjson: 'application/x-ndjson' } as const
 
 let hub: TestHub
-let tokens: Record<Generation, Record<'wide' | 'narrow' | 'none', string>>
+let tokens: PublisherTokens
 before(async () => {
-  hub = await startHub({
-    issuers: [testIssuer],
-    max_request_body_size: `${maxBodyBytes}`,
-    publish_allowed_origins: [page],
-    metrics_enabled: true,
-    metrics_addr: '',
-  })
-  const access = (action: string, match: string) =>
-    signAccessToken(hub.hubUrl, [{ actions: [action], topics: [{ match }] }])
-  tokens = {
-    '0.x': {
-      wide: await signToken({ mercure: { publish: ['*'] } }),
-      narrow: await signToken({ mercure: { publish: [mine] } }),
-      none: await signToken({ mercure: { subscribe: ['*'] } }),
-    },
-    '1.0': {
-      wide: await access('publish', '*'),
-      narrow: await access('publish', mine),
-      none: await access('subscribe', '*'),
-    },
-  }
+  ;({ hub, tokens } = await startPublisherSite(maxBodyBytes))
 })
 after(() => hub.close())
 
