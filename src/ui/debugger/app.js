@@ -52,7 +52,14 @@ export function App() {
             )
       }
     </main>
-    <footer><code>${hubUrl}</code>${config !== undefined && html` · Talaria ${config.version} · speaks ${config.generations.join(' and ')}`}</footer>`
+    <footer><code>${hubUrl}</code>${config !== undefined && html` · Talaria ${config.version} · ${describeGenerations(config)}`}</footer>`
+}
+
+/** Of a generation whose tokens a hub does not accept it speaks to anonymous subscribers alone. */
+function describeGenerations({ generations, tokens }) {
+  const speaks = `speaks ${generations.join(' and ')}`
+  if (tokens.length === generations.length) return speaks
+  return `${speaks}, accepts ${tokens.length === 0 ? 'no tokens' : `tokens of ${tokens.join(' and ')}`}`
 }
 
 const createPanel = {

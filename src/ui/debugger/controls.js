@@ -80,11 +80,14 @@ export const Notice = ({
 </div>`
 
 /** What the hub refused, in its own words. */
-export const Refusal = ({
-  refusal,
-}) => html`<${Notice} tone="bad" title=${refusal.status === 0 ? 'No answer' : `Refused with ${refusal.status}`}>
+export const Refusal = ({ refusal }) => html`<${Notice} tone="bad" title=${titleOf(refusal)}>
   ${refusal.code !== '' && html`<code>${refusal.code}</code> `}${refusal.message}
 <//>`
+
+function titleOf({ status, sent }) {
+  if (!sent) return 'Not sent'
+  return status === 0 ? 'No answer' : `Refused with ${status}`
+}
 
 /** What is to be seen here once there is something. */
 export const Empty = ({ title, children }) =>

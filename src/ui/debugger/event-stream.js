@@ -1,4 +1,4 @@
-import { readRefusal } from './request.js'
+import { findUnsendable, passes, readRefusal } from './request.js'
 import { createParser } from './vendor/eventsource-parser.js'
 
 /** Streams that hold a connection of the browser, or wait for one. */
@@ -9,8 +9,8 @@ const defaultRetryMs = 3000
 const maxRetryMs = 30_000
 /** Hubs take far smaller ones. */
 const maxUpdateCharacters = 64 * 1024 * 1024
-/** Statuses that pass by themselves; any other refusal would be the same again. */
-const passing = new Set([408, 425, 429, 500, 502, 503, 504])
+/** The longest that timers take: they end at once for longer ones. */
+const maxTimerMs = 2 ** 31 - 1
 
 /**
  * A stream of the hub that connects again. Unlike EventSource it sends headers, passes on events of every type and tells why it ended.
@@ -71,6 +71,8 @@ export class EventStream {
       ...init.headers,
       ...(asked === '' ? {} : { 'Last-Event-ID': encodeHeader(asked) }),
     }
+    const unsendable = findUnsendable(headers)
+    if (unsendable !== undefined) throw new Ended(unsendable)
     const response = await fetch(this.#options.url, { ...init, headers, cache: 'no-store', signal })
     await requireStream(response)
     const cursor = response.headers.get('Mercure-Last-Event-ID') ?? response.headers.get('Last-Event-ID')
@@ -109,7 +111,8 @@ export class EventStream {
   }
 
   #retry(reason, afterMs = 0) {
-    const waitMs = Math.max(afterMs, Math.min(this.retryMs * 1.5 ** this.#failures, Math.max(maxRetryMs, this.retryMs)))
+    const growingMs = Math.min(this.retryMs * 1.5 ** this.#failures, Math.max(maxRetryMs, this.retryMs))
+    const waitMs = Math.min(Math.max(afterMs, growingMs), maxTimerMs)
     this.#failures++
     this.#timer = setTimeout(() => this.connect(), waitMs)
     this.#setState('retrying', reason, { retryAt: Date.now() + waitMs })
@@ -159,7 +162,7 @@ async function requireStream(response) {
   if (status === 200)
     throw new Ended('What came is no event stream: does something else answer at this address?', refusal)
   const sentence = `${status} ${refusal.code === '' ? '' : `${refusal.code}: `}${refusal.message}`
-  if (!passing.has(status)) throw new Ended(sentence, refusal)
+  if (!passes(refusal)) throw new Ended(sentence, refusal)
   throw new Passing(sentence, (Number(headers.get('Retry-After')) || 0) * 1000)
 }
 

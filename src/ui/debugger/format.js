@@ -29,8 +29,11 @@ export const formatCompact = value => (value < 10_000 ? number.format(value) : c
 export const formatCount = (count, noun, plural = `${noun}s`) =>
   `${number.format(count)} ${count === 1 ? noun : plural}`
 
+const century = 36_525 * 86_400_000
+
 /** The two largest units: `2 h 5 min`. */
 export function formatDuration(ms) {
+  if (ms > century) return 'over 100 years'
   const seconds = Math.max(0, Math.floor(ms / 1000))
   const units = [
     [Math.floor(seconds / 86_400), 'd'],
@@ -68,6 +71,12 @@ export function formatBytes(bytes) {
 /** Both ends of a long text: ids differ in their last characters. */
 export const shorten = (text, length = 20) =>
   text.length <= length ? text : `${text.slice(0, Math.ceil(length / 2) - 1)}…${text.slice(-Math.floor(length / 2))}`
+
+/** A character by what it looks like, if it does, and by its number. */
+export function describeCharacter(character) {
+  const code = `U+${character.codePointAt(0).toString(16).toUpperCase().padStart(4, '0')}`
+  return /[\p{C}\p{Z}]/u.test(character) ? code : `“${character}” (${code})`
+}
 
 /** The lines of a text field that say something. */
 export const readLines = text =>

@@ -11,7 +11,7 @@ import {
 } from './format.js'
 import { html } from './html.js'
 import { HubReadings } from './hub-readings.js'
-import { identity } from './identity.js'
+import { identity, nameIdentity } from './identity.js'
 import { Plot } from './plot.js'
 import { useStore } from './store.js'
 import { useEffect, useMemo, useState } from './vendor/preact-hooks.js'
@@ -20,22 +20,22 @@ const everyMs = 2000
 
 /** The hub itself: what it is, how it does. Read only while the panel is in sight. */
 export function HubPanel({ config, active }) {
-  const { mode, token } = useStore(identity)
-  const readings = useReadings(active, `${mode} ${token}`)
+  useStore(identity)
+  const [readings, askAgain] = useReadings(active, nameIdentity())
   const { hub, metrics, refusal, rates } = readings
   if (hub === undefined) {
     return html`<section class="panel" aria-labelledby="hub-title"><h2 id="hub-title">Hub</h2>
       ${
         refusal === undefined
           ? html`<${Empty} title="Reading">The hub is asked how it does.<//>`
-          : html`<${Refusal} refusal=${refusal} />
+          : html`<${Refused} readings=${readings} onAskAgain=${askAgain} />
           <p class="hint">These figures are for those whose token may read the subscriptions: one that grants subscribing to <code>/.well-known/mercure/subscriptions</code> or <code>*</code>.</p>`
       }
     </section>`
   }
   return html`<section class="panel" aria-labelledby="hub-title">
     <h2 id="hub-title">Hub</h2>
-    ${refusal !== undefined && html`<${Refusal} refusal=${refusal} />`}
+    ${refusal !== undefined && html`<${Refused} readings=${readings} onAskAgain=${askAgain} />`}
     <dl class="tiles">
       <${Tile} name="Version" value=${hub.version} more=${config.generations.join(' and ')} />
       <${Tile} name="Transport" value=${hub.transport} more=${hub.workers > 1 ? formatCount(hub.workers, 'worker') : 'one process'} />
@@ -57,7 +57,7 @@ export function HubPanel({ config, active }) {
         <h3>Recent updates in memory</h3>
         <${Meter} name="Updates" value=${hub.recent.entries} max=${hub.recent.maxEntries} format=${formatCompact} />
         <${Meter} name="Memory" value=${hub.recent.bytes} max=${hub.recent.maxBytes} format=${formatBytes} />
-        <dl class="facts"><dt>Last event id</dt><dd><code>${hub.lastEventId}</code> <${CopyButton} text=${() => hub.lastEventId} label="Copy the last event id" /></dd></dl>
+        <div class="meter"><span>Last event id</span><${CopyButton} text=${() => hub.lastEventId} label="Copy the last event id" /><code>${hub.lastEventId}</code></div>
       </div>
       <div class="card stack"><h3>How long it takes</h3><${Times} metrics=${metrics} /></div>
       <div class="card stack"><h3>Nodes</h3><${Nodes} nodes=${hub.nodes} /></div>
@@ -70,8 +70,14 @@ export function HubPanel({ config, active }) {
   </section>`
 }
 
+/** What the hub refuses is not asked for every two seconds: each time would be a line in its log. */
+const Refused = ({ readings: { refusal, isRefused }, onAskAgain }) => html`<${Refusal} refusal=${refusal} />
+  ${isRefused && html`<div class="row"><button type="button" class="quiet" onClick=${onAskAgain}>Ask again</button></div>`}`
+
+/** @returns the readings, and what asks once more where asking has stopped */
 function useReadings(active, who) {
   const readings = useMemo(() => new HubReadings(), [who])
+  const [asked, setAsked] = useState(0)
   const [, render] = useState(0)
   useEffect(() => {
     if (!active) return
@@ -81,15 +87,15 @@ function useReadings(active, who) {
       if (!document.hidden) await readings.read()
       if (left) return
       render(count => count + 1)
-      timer = setTimeout(next, everyMs)
+      if (!readings.isRefused) timer = setTimeout(next, everyMs)
     }
     next()
     return () => {
       left = true
       clearTimeout(timer)
     }
-  }, [active, readings])
-  return readings
+  }, [active, readings, asked])
+  return [readings, () => setAsked(count => count + 1)]
 }
 
 const Tile = ({ name, value, more }) =>

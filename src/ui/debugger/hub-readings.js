@@ -1,7 +1,7 @@
 import { debugUrl } from './address.js'
 import { readExposition, total } from './exposition.js'
 import { credentials } from './identity.js'
-import { ask, askJson } from './request.js'
+import { ask, askJson, passes } from './request.js'
 
 /** At a reading every two seconds: four minutes. */
 const kept = 120
@@ -13,14 +13,21 @@ export class HubReadings {
   hub
   metrics = new Map()
   refusal
+  /** Asking once more would be answered the same. */
+  get isRefused() {
+    return this.refusal !== undefined && !passes(this.refusal)
+  }
+
   /** Seconds, published a second, delivered a second: as a plot takes them. */
   rates = [[], [], []]
   #last
 
   async read() {
     const init = credentials()
-    const [hub, metrics] = await Promise.all([askJson(debugUrl('hub.json'), init), ask(debugUrl('metrics'), init)])
-    this.refusal = hub.refusal ?? metrics.refusal
+    const hub = await askJson(debugUrl('hub.json'), init)
+    // Who is refused the one is refused the other.
+    const metrics = hub.ok ? await ask(debugUrl('metrics'), init) : hub
+    this.refusal = metrics.refusal
     if (this.refusal !== undefined) return
     this.hub = hub.json
     this.metrics = readExposition(metrics.text)

@@ -1,18 +1,32 @@
 import { createStore } from './store.js'
-import { decodeToken } from './token.js'
+import { cleanToken, decodeToken } from './token.js'
 
 /** Kept where the user asks for it, and no longer than the tab. */
 const storageKey = 'talaria.debugger.token'
 
-/** How the page presents itself to the hub. */
-export const identity = createStore({ mode: 'header', token: readRemembered(), remembered: readRemembered() !== '' })
+/**
+ * How the page presents itself to the hub. `cookieToken` is what was put into the browser's cookie from here, `''` since it was expired from
+ * here, `undefined` while nobody but the browser knows.
+ */
+export const identity = createStore({
+  mode: 'header',
+  token: readRemembered(),
+  remembered: readRemembered() !== '',
+  cookieToken: undefined,
+})
 
 export function setToken(token) {
-  identity.merge({ token: token.trim() })
+  identity.merge({ token: cleanToken(token) })
   if (identity.value.remembered) remember(identity.value.token)
 }
 
 export const setMode = mode => identity.merge({ mode })
+
+export const setCookieToken = cookieToken => identity.merge({ cookieToken })
+
+/** Differs where requests may be answered differently. */
+export const nameIdentity = ({ mode, token, cookieToken } = identity.value) =>
+  JSON.stringify(mode === 'header' ? token : mode === 'cookie' ? [cookieToken] : null)
 
 export function setRemembered(remembered) {
   identity.merge({ remembered })
@@ -40,7 +54,7 @@ export function describeIdentity({ mode, token } = identity.value) {
 
 function readRemembered() {
   try {
-    return sessionStorage.getItem(storageKey) ?? ''
+    return cleanToken(sessionStorage.getItem(storageKey) ?? '')
   } catch {
     return ''
   }

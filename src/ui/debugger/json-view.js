@@ -1,27 +1,33 @@
 import { html } from './html.js'
+import { indentJson } from './json-text.js'
 
 /** Longer ones are shown plainly: a span for each word of a large document is what makes pages slow. */
 const maxHighlighted = 50_000
 const maxShown = 500_000
 const tokens = /("(?:[^"\\]|\\.)*")(\s*:)?|\b(true|false|null)\b|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g
 
-/** A text as it reads best: JSON indented, anything else as it is. @returns {{text: string, isJson: boolean}} */
-export function prettify(text) {
-  if (!/^\s*[[{"]/.test(text)) return { text, isJson: false }
+/** Whether a text is a JSON document that is worth indenting. */
+export function isJson(text) {
+  if (!/^\s*[[{"]/.test(text)) return false
   try {
-    return { text: JSON.stringify(JSON.parse(text), null, 2), isJson: true }
+    JSON.parse(text)
+    return true
   } catch {
-    return { text, isJson: false }
+    return false
   }
 }
 
-/** @param {{text: string, label: string}} properties */
-export function JsonView({ text, label }) {
-  const pretty = prettify(text)
-  const shown = pretty.text.length > maxShown ? `${pretty.text.slice(0, maxShown)}\n…` : pretty.text
-  const highlighted = pretty.isJson && shown.length <= maxHighlighted
+/**
+ * A text as it reads best: JSON indented, anything else as it is.
+ * @param {{text: string, label: string, json?: boolean}} properties `json`: whether it is known to be that
+ */
+export function JsonView({ text, label, json = isJson(text) }) {
+  const shown = json ? indentJson(text, maxShown) : cut(text)
+  const highlighted = json && shown.length <= maxHighlighted
   return html`<pre class="json" tabindex="0" role="region" aria-label=${label}><code>${highlighted ? highlight(shown) : shown}</code></pre>`
 }
+
+const cut = text => (text.length > maxShown ? `${text.slice(0, maxShown)}\n…` : text)
 
 function highlight(text) {
   const parts = []

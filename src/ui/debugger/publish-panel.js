@@ -22,13 +22,14 @@ export function PublishPanel({ config }) {
   const sent = useStore(history)
   const form = useRef()
   const [draft, setDraft] = useState(firstDraft)
-  const [busy, setBusy] = useState(false)
+  const [waiting, setWaiting] = useState(0)
+  const busy = waiting > 0
   const set = name => value => setDraft({ ...draft, [name]: value })
   const ready = { ...draft, topics: readLines(draft.topics) }
   const send = async update => {
-    setBusy(true)
+    setWaiting(count => count + 1)
     await publish(update)
-    setBusy(false)
+    setWaiting(count => count - 1)
   }
   const submit = event => {
     event.preventDefault()
@@ -52,14 +53,14 @@ export function PublishPanel({ config }) {
         <${Check} label="Private" checked=${draft.private} onChange=${set('private')} />
         <span class="grow" />
         <kbd class="hint">Ctrl Enter</kbd>
-        <button type="submit" class="primary" aria-disabled=${busy}>Publish</button>
+        <button type="submit" class="primary" aria-disabled=${busy}>${busy ? 'Publishing…' : 'Publish'}</button>
       </div>
       ${
         mode === 'cookie' &&
         !config.canPublishByCookie &&
         html`<${Notice} tone="busy">By cookie the hub takes updates only from pages of origins in <code>publish_allowed_origins</code>; this one is not in there.<//>`
       }
-      ${sent.length > 0 && html`<${Outcome} entry=${sent[0]} />`}
+      ${busy ? html`<${Notice} tone="busy" title="Publishing…">The hub has not answered yet.<//>` : sent.length > 0 && html`<${Outcome} entry=${sent[0]} />`}
       <details>
         <summary>In a terminal</summary>
         <${Command} label="The same update with curl" text=${publishCommand(hubUrl, fieldsOf(ready), presentedToken())} />
@@ -82,11 +83,16 @@ function Outcome({ entry: { id, refusal, latencyMs } }) {
   return html`<${Notice} tone="good" title="Stored">as <code class="answered-id">${id}</code> after ${formatNumber(latencyMs)} ms<//>`
 }
 
+function nameStatus(status, refusal) {
+  if (status !== 0) return status
+  return refusal.sent ? 'no answer' : 'not sent'
+}
+
 function Sent({ entry, onResend, onLoad }) {
   const { number, at, draft, status, refusal, latencyMs } = entry
   return html`<li>
     <div class="sent-head">
-      <${Badge} tone=${refusal === undefined ? 'good' : 'bad'}>${status === 0 ? 'no answer' : status}<//>
+      <${Badge} tone=${refusal === undefined ? 'good' : 'bad'}>${nameStatus(status, refusal)}<//>
       <span class="hint">${formatClock(at)} · ${formatNumber(latencyMs)} ms</span>
       ${draft.private && html`<${Badge}>private<//>`}
       ${draft.type !== '' && html`<${Badge}>${draft.type}<//>`}

@@ -1,6 +1,6 @@
 import { Badge, CopyButton, Notice } from './controls.js'
 import { save, toNdjson } from './export.js'
-import { formatCompact, formatCount, formatNumber, formatRetry } from './format.js'
+import { formatCompact, formatCount, formatDuration, formatNumber, formatRetry } from './format.js'
 import { html } from './html.js'
 import { Plot } from './plot.js'
 import { useFrame, useNow } from './store.js'
@@ -51,10 +51,10 @@ export function StreamCard({ entry }) {
 
 function StateLine({ state }) {
   const now = useNow(1000, state.name === 'retrying')
-  const inSeconds = state.name === 'retrying' ? Math.max(0, Math.ceil((state.retryAt - now) / 1000)) : 0
+  const inSeconds = state.name === 'retrying' ? Math.ceil((state.retryAt - now) / 1000) : 0
   if (state.reason === '') return null
   return html`<p class="state-line" data-tone=${tones[state.name]} role="status">
-    ${state.reason}${state.name === 'retrying' && html`<span aria-hidden="true"> Next try in ${inSeconds} s.</span>`}
+    ${state.reason}${state.name === 'retrying' && html`<span aria-hidden="true"> Next try in ${formatDuration(inSeconds * 1000)}.</span>`}
   </p>`
 }
 

@@ -1,6 +1,6 @@
 import { debugUrl, hubUrl, subscriptionsUrl } from './address.js'
 import { EventStream } from './event-stream.js'
-import { ask, askJson } from './request.js'
+import { ask, askJson, passes } from './request.js'
 import { createSignal } from './store.js'
 
 const maxSubscriptions = 20_000
@@ -51,9 +51,10 @@ export class SubscriptionList {
     })
     if (this.#closed) return
     if (!answer.ok) {
-      const passes = answer.status === 0 || answer.status === 503
-      this.#setState({ name: passes ? 'retrying' : 'ended', reason: answer.refusal.message, refusal: answer.refusal })
-      if (passes) this.#timer = setTimeout(() => this.load(), retryMs)
+      const { refusal } = answer
+      const again = passes(refusal)
+      this.#setState({ name: again ? 'retrying' : 'ended', reason: refusal.message, refusal })
+      if (again) this.#timer = setTimeout(() => this.load(), retryMs)
       return
     }
     const { json, headers } = answer

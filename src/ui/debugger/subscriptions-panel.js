@@ -1,11 +1,11 @@
 import { Badge, Choice, Empty, Field, Notice, Refusal } from './controls.js'
 import { formatClock, formatCount, shorten } from './format.js'
 import { html } from './html.js'
-import { credentials, identity } from './identity.js'
+import { credentials, identity, nameIdentity } from './identity.js'
 import { mintable, mintForEverything } from './mint-form.js'
 import { createStore, useFrame, useStore } from './store.js'
 import { SubscriptionList } from './subscription-list.js'
-import { decodeToken } from './token.js'
+import { cleanToken, decodeToken } from './token.js'
 import { useEffect, useMemo, useState } from './vendor/preact-hooks.js'
 
 const maxShown = 300
@@ -19,8 +19,9 @@ const otherToken = createStore('')
 export function SubscriptionsPanel({ config, active }) {
   const { mode, token } = useStore(identity)
   const second = useStore(otherToken)
+  const problem = findProblem(mode, token)
   const own = generationOf(mode, token, config)
-  const other = config.generations.find(generation => generation !== own)
+  const other = config.tokens.find(generation => generation !== own)
   const [seen, setSeen] = useState(false)
   const [filter, setFilter] = useState('')
   const [chosen, setChosen] = useState('all')
@@ -31,15 +32,24 @@ export function SubscriptionsPanel({ config, active }) {
     return html`<section class="panel" aria-labelledby="subscriptions-title"><h2 id="subscriptions-title">Subscriptions</h2>
       <${Empty} title="This hub keeps no list"><code>subscriptions: true</code> in its configuration lists who is subscribed.<//></section>`
   }
+  if (config.tokens.length === 0) {
+    return html`<section class="panel" aria-labelledby="subscriptions-title"><h2 id="subscriptions-title">Subscriptions</h2>
+      <${Empty} title="Nobody may read the list">It is for those with a token, and this hub accepts none: <code>jwt_key</code> or <code>issuers</code> in its configuration say whose it does.<//></section>`
+  }
   if (!seen)
     return html`<section class="panel" aria-labelledby="subscriptions-title"><h2 id="subscriptions-title">Subscriptions</h2></section>`
   return html`<section class="panel" aria-labelledby="subscriptions-title">
     <h2 id="subscriptions-title">Subscriptions</h2>
     <div class="card toolbar">
       <${Field} label="Filter by topic, subscriber, payload or node" value=${filter} onInput=${setFilter} type="search" />
-      <${Choice} label="Generation" value=${chosen} onChange=${setChosen} options=${[['all', 'all'], ...config.generations.map(name => [name, name])]} />
+      ${config.tokens.length > 1 && html`<${Choice} label="Generation" value=${chosen} onChange=${setChosen} options=${[['all', 'all'], ...config.tokens.map(name => [name, name])]} />`}
     </div>
-    ${chosen !== other && html`<${List} key=${own} generation=${own} mode=${mode} token=${token} filter=${filter} />`}
+    ${
+      chosen !== other &&
+      (problem === undefined
+        ? html`<${List} key=${own} generation=${own} mode=${mode} token=${token} who=${nameIdentity()} filter=${filter} />`
+        : html`<${Empty} title="The list is for those with a token">${problem}<//>`)
+    }
     ${
       other !== undefined &&
       chosen !== own &&
@@ -47,20 +57,35 @@ export function SubscriptionsPanel({ config, active }) {
       ${
         second === ''
           ? html`<${OtherToken} config=${config} generation=${other} />`
-          : html`<${List} key=${other} generation=${other} mode="header" token=${second} filter=${filter} />`
+          : html`<${List} key=${other} generation=${other} mode="header" token=${second} who=${second} filter=${filter} />`
       }`
     }
   </section>`
 }
 
-function generationOf(mode, token, { generations }) {
+/** Why asking for the list is to no purpose. */
+function findProblem(mode, token) {
+  if (mode === 'anonymous' || (mode === 'header' && token === ''))
+    return html`One that grants subscribing to <code>/.well-known/mercure/subscriptions</code> or <code>*</code>, pasted on Connect, lists who is subscribed.`
+  return mode === 'header' ? decodeToken(token).problem : undefined
+}
+
+/** That of the lists which a token reads; a hub answers in no other. */
+function generationOf(mode, token, { tokens }) {
   const decoded = mode === 'header' && token !== '' ? decodeToken(token) : undefined
   const generation = decoded === undefined || 'problem' in decoded ? undefined : decoded.generation
-  return generations.includes(generation) ? generation : generations[0]
+  return tokens.includes(generation) ? generation : tokens[0]
 }
 
 function OtherToken({ config, generation }) {
   const [refusal, setRefusal] = useState()
+  const [pasted, setPasted] = useState('')
+  const { problem } = decodeToken(pasted)
+  const paste = text => {
+    const token = cleanToken(text)
+    setPasted(token)
+    if (!('problem' in decodeToken(token))) otherToken.set(token)
+  }
   const mint = async () => {
     const answer = await mintForEverything(config, generation)
     setRefusal(answer.refusal)
@@ -68,23 +93,21 @@ function OtherToken({ config, generation }) {
   }
   return html`<div class="card stack">
     <p class="hint">A list speaks of the generation of its reader’s token. One of ${generation} shows the subscriptions of ${generation}.</p>
-    <${Field} label="Token of ${generation}" value="" onInput=${value => otherToken.set(value.trim())} class="mono" placeholder="eyJ…" />
+    <${Field} label="Token of ${generation}" value=${pasted} onInput=${paste} class="mono" placeholder="eyJ…" />
+    ${pasted !== '' && problem !== undefined && html`<${Notice} tone="bad" title="This cannot be read">${problem}<//>`}
     ${mintable(config).includes(generation) && html`<div class="row"><button type="button" class="quiet" onClick=${mint}>Mint a development token</button></div>`}
     ${refusal !== undefined && html`<${Refusal} refusal=${refusal} />`}
   </div>`
 }
 
-function List({ generation, mode, token, filter }) {
-  const list = useMemo(
-    () => new SubscriptionList(generation, () => credentials({ mode, token })),
-    [generation, mode, token],
-  )
+function List({ generation: asked, mode, token, who, filter }) {
+  const list = useMemo(() => new SubscriptionList(asked, () => credentials({ mode, token })), [asked, mode, who])
   useEffect(() => {
     list.load()
     return () => list.close()
   }, [list])
   useFrame(list.changed)
-  const { state, subscriptions, nodes, events } = list
+  const { generation, state, subscriptions, nodes, events } = list
   const nodeOf = subscriber => nodes.nodes[nodes.of[subscriber]]
   const wanted = filter.toLowerCase()
   const all = [...subscriptions.values()]
@@ -119,7 +142,7 @@ function List({ generation, mode, token, filter }) {
     }
     ${
       events.length > 0 &&
-      html`<details class="changes"><summary>${formatCount(events.length, 'last change')}</summary>
+      html`<details class="changes"><summary>${events.length === 1 ? 'The last change' : `The last ${events.length} changes`}</summary>
       <ol>${events.map(
         ({ number, at, active, subscription }) => html`<li key=${number}>
         <span class="hint">${formatClock(at)}</span> <${Badge} tone=${active ? 'good' : 'calm'}>${active ? 'came' : 'left'}<//> <code>${subscription.pattern}</code>

@@ -12,7 +12,8 @@ export function TokenView({ token }) {
   }
   const decoded = decodeToken(token)
   if ('problem' in decoded) return html`<${Notice} tone="bad" title="This cannot be read">${decoded.problem}<//>`
-  const { header, claims, generation, publish, subscribe, payloads, expiresAt, notBefore } = decoded
+  const { header, claims, headerText, claimsText, generation, publish, subscribe, payloads, expiresAt, notBefore } =
+    decoded
   const fact = (name, value) =>
     value !== undefined &&
     html`<dt>${name}</dt><dd><code>${typeof value === 'string' ? value : JSON.stringify(value)}</code></dd>`
@@ -31,8 +32,8 @@ export function TokenView({ token }) {
     </dl>
     <details>
       <summary>Header and claims</summary>
-      <${JsonView} text=${JSON.stringify(header)} label="Header" />
-      <${JsonView} text=${JSON.stringify(claims)} label="Claims" />
+      <${JsonView} text=${headerText} label="Header" />
+      <${JsonView} text=${claimsText} label="Claims" />
     </details>`
 }
 

@@ -1,29 +1,48 @@
+import { describeCharacter } from './format.js'
+
 /** The `type` of the authorization details (RFC 9396) that speak to a hub. */
 const detailType = 'https://mercure.rocks/authorization-detail'
+
+/** What of a pasted text is the token: mails and terminals break its lines, and it is copied with quotes and with the word before it. */
+export const cleanToken = text =>
+  text
+    .replace(/^[\s"'`“‘]*(?:Authorization\s*:\s*)?["'`“‘]*Bearer\s+/i, '')
+    .replace(/\s+/g, '')
+    .replace(/^["'`“‘]+|(?<!["'`”’])["'`”’]+$/g, '')
 
 /**
  * Reads a token without verifying it: whether its signature fits, the hub alone can tell.
  * @returns {{problem: string} | Decoded}
- * @typedef {{header: object, claims: object, generation: '0.x' | '1.0', publish: Topic[] | null, subscribe: Topic[] | null,
+ * @typedef {{header: object, claims: object, headerText: string, claimsText: string, generation: '0.x' | '1.0',
+ *   publish: Topic[] | null, subscribe: Topic[] | null,
  *   payloads: unknown[], expiresAt?: number, notBefore?: number}} Decoded
  * @typedef {{pattern: string, kind: 'topic' | 'exact' | 'urlpattern'}} Topic
  */
 export function decodeToken(token) {
-  const parts = token.trim().split('.')
+  const [foreign] = /[^\x21-\x7e]/u.exec(token) ?? []
+  if (foreign !== undefined) {
+    const of = 'a token is of letters, digits, “-” and “_”, with two dots'
+    return { problem: `${describeCharacter(foreign)} is in it, which cannot be sent: ${of}.` }
+  }
+  const parts = token.split('.')
   if (parts.length === 5)
     return { problem: 'This token is encrypted (JWE): hubs read signed ones (JWS), with three parts.' }
   if (parts.length !== 3) {
     return { problem: `A token has three parts with dots between them, this has ${parts.length}. Is it copied whole?` }
   }
+  let headerText
+  let claimsText
   let header
   let claims
   try {
-    header = decodePart(parts[0])
+    headerText = decodePart(parts[0])
+    header = readObject(headerText)
   } catch {
     return { problem: 'The first part, the header, is not base64url of a JSON object.' }
   }
   try {
-    claims = decodePart(parts[1])
+    claimsText = decodePart(parts[1])
+    claims = readObject(claimsText)
   } catch {
     return { problem: 'The second part, the claims, is not base64url of a JSON object.' }
   }
@@ -32,6 +51,8 @@ export function decodeToken(token) {
   return {
     header,
     claims,
+    headerText,
+    claimsText,
     generation,
     ...grants,
     expiresAt: typeof claims.exp === 'number' ? claims.exp * 1000 : undefined,
@@ -40,10 +61,16 @@ export function decodeToken(token) {
 }
 
 function decodePart(part) {
+  // What `atob` passes over, hubs refuse.
+  if (!/^[\w-]+$/.test(part)) throw new TypeError('not base64url')
   const bytes = Uint8Array.from(atob(part.replaceAll('-', '+').replaceAll('_', '/')), character =>
     character.charCodeAt(0),
   )
-  const value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+}
+
+function readObject(text) {
+  const value = JSON.parse(text)
   if (!isObject(value)) throw new TypeError('not an object')
   return value
 }

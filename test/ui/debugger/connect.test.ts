@@ -58,6 +58,74 @@ test('a token is decoded', { skip }, async t => {
   }
 })
 
+test('a token is taken out of what is pasted around it', { skip }, async t => {
+  await using hub = await startHub(debuggerSettings)
+  await using view = await openDebugger(chromium, hub.url)
+  const token = await wideToken()
+  const [head, tail] = [token.slice(0, 40), token.slice(40)]
+  for (const [kind, pasted] of [
+    ['broken into lines', `${head}\n  ${tail}\n`],
+    ['with the word before it', `Bearer ${token}`],
+    ['a whole header', `authorization: bearer ${token}`],
+    ['in quotes', `"${token}"`],
+    ['in quotes of a letter', `“Bearer ${token}”\n`],
+    ['a header in quotes', `'Authorization: Bearer ${head}\r\n${tail}'`],
+  ] as const) {
+    await t.test(kind, async () => {
+      await view.useToken(pasted)
+      assert.equal(await view.page.getByLabel('Token', { exact: true }).inputValue(), token)
+      assert.match(await view.publish({ topics: 'https://example.com/1', data: 'Hello' }), /^urn:uuid:/)
+    })
+  }
+})
+
+test('what no header can carry is named, and the hub is not blamed', { skip }, async t => {
+  await using hub = await startHub(debuggerSettings)
+  await using view = await openDebugger(chromium, hub.url)
+  const asked: string[] = []
+  view.page.on('request', request => asked.push(request.url()))
+  await view.useToken(`${await wideToken()}😀`)
+  const named = /Authorization cannot carry “😀” \(U\+1F600\)/
+  await t.test('by the decoded token', async () => {
+    await view.openTab('Connect')
+    const shown = view.page.getByRole('region', { name: 'What the token says' })
+    await shown.getByText(/“😀” \(U\+1F600\) is in it, which cannot be sent/).waitFor()
+    await view.openTab('Live')
+  })
+  await t.test('by publishing', async () => {
+    const form = view.page.locator('.publish-form')
+    await form.getByRole('button', { name: 'Publish' }).click()
+    await form.getByText('Not sent').waitFor()
+    await form.getByText(named).waitFor()
+  })
+  await t.test('by a stream, which ends', async () => {
+    const card = await view.openStream([['topic', '*']], { state: 'ended' })
+    await card.getByText(named).waitFor()
+  })
+  await t.test('by the figures of the hub', async () => {
+    await view.openTab('Hub')
+    await view.page.getByRole('tabpanel', { name: 'Hub' }).getByText(named).waitFor()
+  })
+  assert.deepEqual(asked, [])
+})
+
+test('a token of any age fits the page, and its claims are shown as they are signed', { skip }, async () => {
+  await using hub = await startHub(debuggerSettings)
+  await using view = await openDebugger(chromium, hub.url)
+  const claims = '{"nbf":1e300,"exp":1.0e301,"n":12345678901234567890,"mercure":{}}'
+  const encode = (text: string) => Buffer.from(text).toString('base64url')
+  await view.useToken(`${encode('{"alg":"HS256"}')}.${encode(claims)}.signature`)
+  await view.openTab('Connect')
+  const shown = view.page.getByRole('region', { name: 'What the token says' })
+  await shown.getByText('valid in over 100 years').waitFor()
+  assert.equal(await view.page.evaluate('document.documentElement.scrollWidth'), 1440)
+  await shown.getByText('Header and claims').click()
+  assert.match(
+    (await shown.getByRole('region', { name: 'Claims' }).textContent()) ?? '',
+    /"nbf": 1e300,\s+"exp": 1\.0e301,\s+"n": 12345678901234567890,/,
+  )
+})
+
 test('a token is kept only where the user asks for it, and never in the address', { skip }, async () => {
   await using hub = await startHub(debuggerSettings)
   await using view = await openDebugger(chromium, hub.url)
@@ -116,7 +184,9 @@ test('the page connects by header, anonymously, and by cookie', { skip }, async 
   await t.test('cookie, which no script reads', async () => {
     await choose('Cookie')
     await view.page.getByRole('button', { name: 'Set the cookie' }).click()
-    await view.page.getByText('The browser was told about').waitFor()
+    await view.page.getByText('now, with the token that was in the field').waitFor()
+    const shown = view.page.getByRole('region', { name: 'What the cookie says' })
+    await shown.getByText(diary, { exact: true }).first().waitFor()
     assert.equal(await view.page.evaluate('document.cookie'), '')
     await view.openTab('Live')
     assert.deepEqual(await received('three'), ['three', 'three, for all'])
@@ -124,7 +194,10 @@ test('the page connects by header, anonymously, and by cookie', { skip }, async 
   await t.test('cookie, expired again', async () => {
     await choose('Cookie')
     await view.page.getByRole('button', { name: 'Expire it' }).click()
-    await view.page.getByText('The browser was told about').waitFor()
+    await view.page.getByText('The browser was told to forget').waitFor()
+    const shown = view.page.getByRole('region', { name: 'What the cookie says' })
+    await shown.getByText('No cookie', { exact: true }).waitFor()
+    await shown.getByRole('heading', { name: 'The token of the field, which is not the cookie' }).waitFor()
     await view.openTab('Live')
     assert.deepEqual(await received('four'), ['four, for all'])
   })

@@ -64,6 +64,28 @@ test('all figures are listed, and found by name', { skip }, async () => {
   assert.equal(await table.getByRole('row').filter({ hasText: 'subscribers' }).count(), 0)
 })
 
+test('who was refused is asked for no figures until something changes', { skip }, async () => {
+  await using hub = await startHub(debuggerSettings)
+  await using view = await openDebugger(chromium, hub.url, ['401'])
+  const asked: string[] = []
+  view.page.on('request', request => asked.push(new URL(request.url()).pathname.replace(/.*\//, '')))
+  await view.page.clock.install()
+  await view.openTab('Hub')
+  const again = view.page.getByRole('button', { name: 'Ask again' })
+  await again.waitFor()
+  await view.page.clock.fastForward(60_000)
+  const answered = view.page.waitForResponse(/hub\.json$/)
+  await again.click()
+  await answered
+  assert.deepEqual(asked, ['hub.json', 'hub.json'], 'at the beginning, and when it is wanted')
+  await view.useToken(await wideToken())
+  await view.openTab('Hub')
+  await view.page.getByText('answers here').waitFor()
+  const next = view.page.waitForResponse(/hub\.json$/)
+  await view.page.clock.fastForward(2000)
+  await next
+})
+
 test('the figures are for readers of the subscriptions', { skip }, async () => {
   await using hub = await startHub(debuggerSettings)
   await using view = await openDebugger(chromium, hub.url, ['401'])

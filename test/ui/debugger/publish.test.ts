@@ -65,6 +65,27 @@ test('either generation’s token publishes; the answer is the hub’s id, and h
   }
 })
 
+test('the answer of one update is not shown for the next, which waits', { skip }, async () => {
+  await using hub = await startHub(debuggerSettings)
+  await using view = await openDebugger(chromium, hub.url)
+  await view.useToken(await wideToken())
+  await view.publish({ topics: 'https://example.com/1', data: 'first', id: 'first-id' })
+  const form = view.page.locator('.publish-form')
+  const { promise: released, resolve: release } = Promise.withResolvers<void>()
+  await view.page.route('**/.well-known/mercure', async route => {
+    await released
+    await route.continue()
+  })
+  await form.getByLabel('Id').fill('second-id')
+  await form.getByRole('button', { name: 'Publish' }).click()
+  await form.getByRole('button', { name: 'Publishing…' }).waitFor()
+  await form.getByRole('status').filter({ hasText: 'Publishing…' }).waitFor()
+  assert.equal(await form.locator('.answered-id').count(), 0)
+  release()
+  await form.locator('.answered-id').filter({ hasText: 'second-id' }).waitFor()
+  await form.getByRole('button', { name: 'Publish', exact: true }).waitFor()
+})
+
 test('what was sent is kept, sent again, and edited', { skip }, async () => {
   await using hub = await startHub(debuggerSettings)
   await using view = await openDebugger(chromium, hub.url)

@@ -104,6 +104,17 @@ test('a token that expires ends its stream, with the reason', { skip }, async ()
     .waitFor()
 })
 
+test('a reconnection time that is longer than timers are is waited for', { skip }, async () => {
+  await using hub = await startHub(debuggerSettings)
+  await using proxy = await startProxy(hub.url)
+  await using view = await openDebugger(chromium, proxy.url, lost)
+  const card = await view.openStream([['topic', '*']])
+  await hub.publish({ topic: 'https://example.com/1', id: 'long', retry: '1000000000000' })
+  await showsRow(card, 'long')
+  proxy.cut()
+  await card.getByText('Next try in 24 d').waitFor()
+})
+
 test('a refused stream ends with the status and the hub’s sentence', { skip }, async () => {
   await using hub = await startHub({ ...debuggerSettings, allow_anonymous: false })
   await using view = await openDebugger(chromium, hub.url, ['401'])

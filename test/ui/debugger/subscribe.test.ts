@@ -54,6 +54,50 @@ test('updates of every type appear, with what is known of them', { skip }, async
   })
 })
 
+test('JSON is shown as it was sent, numbers and repeated members too', { skip }, async t => {
+  await using hub = await startHub(debuggerSettings)
+  await using view = await openDebugger(chromium, hub.url)
+  const card = await view.openStream([['topic', '*']])
+  const data = card.getByRole('region', { name: 'The selected update' }).getByRole('region', { name: 'Data' })
+  for (const [kind, sent, shown] of [
+    [
+      'literals',
+      '{"n":12345678901234567890,"f":1.0,"dup":1,"dup":2,"e":-1E+5,"s":"\\u0041 , : {\\" [","none":{ },"list":[1 ,[]]}',
+      `{
+  "n": 12345678901234567890,
+  "f": 1.0,
+  "dup": 1,
+  "dup": 2,
+  "e": -1E+5,
+  "s": "\\u0041 , : {\\" [",
+  "none": {},
+  "list": [
+    1,
+    []
+  ]
+}`,
+    ],
+    ['what is no JSON', '{"n": 01,  "m":2}', '{"n": 01,  "m":2}'],
+  ] as const) {
+    await t.test(kind, async () => {
+      await hub.publish({ topic: 'https://example.com/1', id: kind, data: sent })
+      await showsRow(card, sent.slice(0, 12))
+      await rowsOf(card).first().click()
+      await data.getByText(shown.slice(0, 5)).first().waitFor()
+      assert.equal(await data.textContent(), shown)
+    })
+  }
+  await t.test('a hundred thousand levels, no further to the right than sixty', async () => {
+    await hub.publish({ topic: 'https://example.com/1', type: 'deep', data: '['.repeat(100_000) + ']'.repeat(100_000) })
+    await showsRow(card, 'deep')
+    await rowsOf(card).first().click()
+    await card.getByText('200,000 characters of JSON').waitFor()
+    const text = (await data.textContent()) ?? ''
+    assert.ok(text.startsWith('[\n  [\n    [\n') && text.length <= 500_002, text.slice(0, 40))
+    assert.equal(/ {121}/.test(text), false)
+  })
+})
+
 test('streams are side by side, each with its generation’s matchers', { skip }, async () => {
   await using hub = await startHub({ ...debuggerSettings, issuers: [testIssuer] })
   await using view = await openDebugger(chromium, hub.url)

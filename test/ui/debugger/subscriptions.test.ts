@@ -80,6 +80,29 @@ test('a reader who may not is told so', { skip }, async () => {
   await view.page.getByText('subscribe_not_granted').first().waitFor()
 })
 
+test('the lists are of the generations whose tokens the hub accepts', { skip }, async t => {
+  await using hub = await startHub(debuggerSettings)
+  await using view = await openDebugger(chromium, hub.url)
+  const asked: string[] = []
+  view.page.on('request', request => asked.push(request.url()))
+  await view.openTab('Subscriptions')
+  const panel = view.page.getByRole('tabpanel', { name: 'Subscriptions' })
+  await t.test('without a token nobody is asked', async () => {
+    await panel.getByText('The list is for those with a token').waitFor()
+    assert.equal(await panel.locator('.subscriptions').count(), 0)
+    assert.deepEqual(asked, [])
+  })
+  await t.test('no other generation is offered', async () => {
+    await view.useToken(await wideToken())
+    await view.openTab('Subscriptions')
+    await panel.locator('.subscriptions[data-generation="0.x"]').getByText('live', { exact: true }).waitFor()
+    assert.equal(await panel.getByText('1.0').count(), 0)
+  })
+  await t.test('at the foot of the page it is said', async () => {
+    await view.page.getByText('speaks 1.0 and 0.x, accepts tokens of 0.x').waitFor()
+  })
+})
+
 test('a hub without subscriptions says what to configure', { skip }, async () => {
   await using hub = await startHub({ debugger: true })
   await using view = await openDebugger(chromium, hub.url)
