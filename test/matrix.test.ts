@@ -13,5 +13,5 @@ test('the matrix shows what each transport was tested for, and why it was not', 
   assert.match(head, /^Contract +local$/)
   assert.ok(rows.some(row => /^ {2}live: every update once, .* ✔$/.test(row)))
   assert.ok(rows.some(row => /^ {2}restart: .* –$/.test(row)))
-  assert.match(rows.at(-1)!, /^– local: the log lives in the process$/)
+  assert.ok(rows.includes('– local: the log lives in the process'))
 })
