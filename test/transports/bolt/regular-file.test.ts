@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { chmod, chown, link, mkdir, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { openLog } from '../../../transports/bolt/open.ts'
@@ -86,20 +88,30 @@ const nobody = 65_534
 const source = (path: string): string => JSON.stringify(import.meta.resolve(`../../../${path}`))
 const skip = process.getuid?.() !== 0 && 'only root can be somebody else'
 
+/** An export of one update. */
+const exported = `${JSON.stringify({ id: 'one', topics: ['https://example.com/books/1'], data: 'sold' })}\n`
+
 /** Runs `talaria history` on a file as a user without rights, and says what it answered. */
 function askAsNobody(file: string, ...args: string[]): { status: number | null; stdout: string; stderr: string } {
   // It becomes that user when all is loaded: the checkout may be where only this one can look.
   const program = `
     import { run } from ${source('src/cli/program.ts')}
-    import ${source('transports/bolt/archive.ts')}
+    import { checkTransportUrl } from ${source('transports/index.ts')}
+    await checkTransportUrl(new URL('bolt://' + process.argv[3]))
     process.setgroups([])
     process.setgid(${nobody})
     process.setuid(${nobody})
     await run()`
-  const command = ['--input-type=module', '--eval', program, '--', 'history', file, ...args]
-  const options = { cwd: '/', input: '', encoding: 'utf8', timeout: 30_000 } as const
-  const { status, stdout, stderr } = spawnSync(process.execPath, command, options)
-  return { status, stdout, stderr }
+  const directory = mkdtempSync(join(tmpdir(), 'talaria-nobody-'))
+  try {
+    const main = join(directory, 'main.mjs')
+    writeFileSync(main, program)
+    const options = { cwd: '/', input: exported, encoding: 'utf8', timeout: 30_000 } as const
+    const { status, stdout, stderr } = spawnSync(process.execPath, [main, 'history', file, ...args], options)
+    return { status, stdout, stderr }
+  } finally {
+    rmSync(directory, { recursive: true })
+  }
 }
 
 test('a file that this process may not use is named, with its owner', { skip }, async () => {
@@ -135,12 +147,12 @@ test('what root makes beside a log is for its owner', { skip }, async () => {
   await chown(directory.path, nobody, nobody)
   await (await directory.open()).close()
   await chown(directory.file, nobody, nobody)
-  for (const readOnly of [true, false]) {
+  for (const [imported, readOnly] of [true, false].entries()) {
     for (const suffix of ['-lock', '-writer']) await rm(`${directory.file}${suffix}`, { force: true })
     await (await openLog(directory.file, 'updates', { readOnly })).close()
     const { uid, gid, mode } = await stat(`${directory.file}-lock`)
     assert.deepEqual([uid, gid, mode & 0o777], [nobody, nobody, 0o600])
-    assert.equal(askAsNobody(directory.file, '--count').stdout, '0\n')
+    assert.equal(askAsNobody(directory.file, '--count').stdout, `${imported}\n`)
     assert.equal(askAsNobody(directory.file, '--import', '-').status, 0)
   }
 })
