@@ -9,6 +9,7 @@ import type {
   LogEntry,
   OpenTransport,
   PublishKey,
+  Records,
   Transport,
   TransportLog,
 } from '../src/transport.ts'
@@ -31,7 +32,9 @@ import { Writer } from './bolt/writer.ts'
  */
 export const open: OpenTransport = async (url, { log }) => {
   const { path, bucket, bounds } = readLocation(url)
-  const file = await openLog(path, bucket)
+  // A path with a typo looks like this, and nothing else tells.
+  const tellNew = (made: string) => log.info({}, `there was no log yet: a new one was made in ${made}`)
+  const file = await openLog(path, bucket, { tellNew })
   return new BoltTransport(file, bounds, await FileIdentity.of(file.path, log), log)
 }
 
@@ -94,6 +97,7 @@ const maxBackfillBytes = 64 << 20
 const mostOfAnId = 256
 
 class BoltTransport implements Transport {
+  readonly records: Records
   readonly #file: LogFile
   readonly #writer: Writer
   readonly #retention: Retention
@@ -103,6 +107,7 @@ class BoltTransport implements Transport {
 
   constructor(file: LogFile, bounds: RetentionBounds, identity: FileIdentity, log: TransportLog) {
     this.#file = file
+    this.records = file.records
     this.#delivered = file.last
     this.#retention = new Retention(file, bounds)
     this.#writer = new Writer({

@@ -10,6 +10,7 @@ import type {
   LogEntry,
   OpenTransport,
   PublishKey,
+  Records,
   Transport,
   TransportContext,
 } from '../src/transport.ts'
@@ -25,6 +26,7 @@ import type { Client } from './redis/client.ts'
 import { findEnd, findId, findOldest, hasPosition, readPages } from './redis/history.ts'
 import { beginning, isAfter, isPosition, type Keys, keysOf } from './redis/keys.ts'
 import { type Location, readLocation } from './redis/location.ts'
+import { RecordHash } from './redis/records.ts'
 import { openSession, type Session } from './redis/session.ts'
 import { openTailSession, Tail } from './redis/tail.ts'
 import { createWriter, probe } from './redis/writer.ts'
@@ -60,6 +62,7 @@ const readyMs = 1000
 
 class RedisTransport implements Transport {
   readonly broadcast: Broadcast
+  readonly records: Records
   readonly #keys: Keys
   readonly #outage: Outage
   readonly #commands: Connection<Session>
@@ -96,6 +99,11 @@ class RedisTransport implements Transport {
       send: message => this.#writer.send(message),
       receive: listener => this.#tail.onMessage(listener),
     }
+    this.records = new RecordHash({
+      keys,
+      connected: () => this.#commands.current?.client,
+      unusable: (reason = outage.reason) => unusable(backend, reason),
+    })
   }
 
   async start({ backfill }: { backfill: number }, deliver: (entry: LogEntry, live: boolean) => void): Promise<void> {

@@ -137,15 +137,17 @@ export async function runBench(
     await load.drain(giveUp)
     return createReport(load, options, stop.aborted)
   } catch (error) {
-    throw new HubError('transport_unavailable', `${options.target.url.href}: ${(error as Error).message}`, {
-      cause: error,
-    })
+    const { message } = error as Error
+    const mend = options.token === undefined && / 401 /.test(message) ? withToken : undefined
+    throw new HubError('transport_unavailable', `${options.target.url.href}: ${message}`, { mend, cause: error })
   } finally {
     clearInterval(drawing)
     progress.end()
     load.close()
   }
 }
+
+const withToken = 'Give one with --token or MERCURE_JWT, or the key of the hub, which makes one, with --key.'
 
 function describeProgress(
   { streams, stored, ledger, beganAt }: Load,

@@ -8,7 +8,7 @@ export function describeFailure(error: Error | undefined, url: URL, remedy: stri
   if (flaw !== undefined) return `the certificate is not accepted: ${flaw}; ${remedy}`
   const reason = opensslReason.exec(error.message)?.[1]
   if (reason !== undefined && answersWithoutTls.has(reason)) {
-    return `the server does not speak TLS there: http://${url.host}?`
+    return `the server does not speak TLS there; try http://${url.host}`
   }
   if (reason !== undefined) return `TLS failed: ${reason}`
   return error instanceof AggregateError || error.message === '' ? code || 'unknown' : error.message

@@ -39,7 +39,7 @@ export function formatRow({ update, timeMs }: ExportedUpdate): string {
 const text = z.string().refine(value => value.isWellFormed(), 'must not contain half of a surrogate pair')
 /** Ids and types are lines of an event stream. */
 const line = text.regex(/^[^\r\n\0]*$/, 'must not contain CR, LF or NUL')
-/** What may be published in either generation, and the hub's own events: they are in its log, and so in its exports. */
+/** What a log may hold, and so its exports: more than may be published. Ids that no header brings back are left out where updates are delivered. */
 const schema = z.strictObject({
   id: line.min(1),
   topics: z.array(text).min(1).max(maxTopicsPerUpdate),

@@ -22,7 +22,7 @@ export function healthCommand(): Command {
     .option('--alive', 'ask whether it answers, ready or not')
     .addHelpText('after', examples('talaria health --addr 127.0.0.1:3000'))
   return command.action(async () => {
-    const { config } = await loadConfig({ flags: readFlags(command) })
+    const { config } = await loadConfig({ flags: readFlags(command), needed: ['addr', 'cert_file', 'key_file'] })
     const { isGood, sentence } = await ask(config, command.opts().alive === true ? '/healthz' : '/readyz')
     await writeOut(isGood ? process.stdout : process.stderr, [sentence])
     if (!isGood) process.exitCode = 1

@@ -60,18 +60,17 @@ export function historyCommand(streams: Streams = process): Command {
 async function run(log: string, options: HistoryOptions, streams: Streams): Promise<void> {
   checkOptions(options)
   const filter = createUpdateFilter(options, Date.now())
-  // Before the log: opened to be written, it is made if it is not there.
-  const source = options.import === undefined ? undefined : await openSource(options.import, streams.stdin)
+  const target = readTarget(log)
+  if (options.import === undefined) {
+    const archive = await openArchive(target, { writable: false, log: logTo(streams) })
+    await look(archive, filter, options, streams).finally(() => archive.close())
+    return
+  }
+  const source = await openSource(options.import, streams.stdin)
   try {
-    const archive = await openArchive(readTarget(log), { writable: source !== undefined, log: logTo(streams) })
-    try {
-      if (source !== undefined) await importInto(archive, source, options.fromLine ?? 1, streams)
-      else await look(archive, filter, options, streams)
-    } finally {
-      await archive.close()
-    }
+    await importInto(target, source, options.fromLine ?? 1, streams)
   } finally {
-    source?.stream.destroy()
+    source.stream.destroy()
   }
 }
 
@@ -181,22 +180,32 @@ async function countUpdates(archive: Archive, filter: UpdateFilter | undefined, 
   return count
 }
 
-async function importInto(
-  archive: Archive,
-  source: Source,
-  fromLine: number,
-  { stdout, stderr }: Streams,
-): Promise<void> {
-  const append = archive.append?.bind(archive)
-  if (append === undefined) throw invalid('this log cannot be imported into; publish to a hub that uses it')
+async function importInto(target: URL, source: Source, fromLine: number, streams: Streams): Promise<void> {
+  const { stdout, stderr } = streams
+  let archive: Archive | undefined
+  let notOpened: unknown
+  const append = async (updates: readonly ExportedUpdate[]): Promise<number> => {
+    if (updates.length === 0) return 0
+    // With the first updates, and not before: where there is no log it is made, and what is no export is to leave none behind.
+    archive ??= await openArchive(target, { writable: true, log: logTo(streams) }).catch(error => {
+      notOpened = error
+      throw error
+    })
+    if (archive.append !== undefined) return await archive.append(updates)
+    throw invalid('this log cannot be imported into; publish to a hub that uses it')
+  }
   try {
     const { imported, displaced } = await importUpdates(source, { append, fromLine, progress: new Progress(stderr) })
     await writeOut(stdout, [`Imported: ${formatUpdates(imported)}.\n`])
     if (displaced > 0) await writeOut(stdout, [`${tellDisplaced(displaced)}\n`])
   } catch (error) {
+    // Nothing went in: how far it came is no help.
+    if (notOpened !== undefined) throw notOpened
     if (!(error instanceof Interrupted)) throw error
     stderr.write(`\n${error.message}\n`)
     process.exitCode = error.exitCode
+  } finally {
+    await archive?.close()
   }
 }
 

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import manifest from '../../package.json' with { type: 'json' }
+import { didYouMean } from '../config/nearest.ts'
 import { HubError } from '../errors.ts'
 import { benchCommand } from './bench.ts'
 import { caddyCommand } from './caddy.ts'
@@ -7,6 +8,7 @@ import { checkCommand } from './check.ts'
 import { completionCommand } from './completion.ts'
 import { healthCommand } from './health.ts'
 import { historyCommand } from './history.ts'
+import { printable } from './printable.ts'
 import { publishCommand } from './publish.ts'
 import { revokeCommand } from './revoke.ts'
 import { serveCommand } from './serve.ts'
@@ -33,6 +35,7 @@ export async function run(): Promise<void> {
     .addCommand(caddyCommand(), { hidden: true })
   program.addCommand(completionCommand(program))
 
+  requireCommand(program, process.argv[2])
   try {
     await program.parseAsync()
   } catch (error) {
@@ -40,4 +43,14 @@ export async function run(): Promise<void> {
     process.stderr.write(`${error.message}\n`)
     process.exitCode = 1
   }
+}
+
+/** What is no command would be taken for arguments and flags of the default one, and answered with a word on those. */
+function requireCommand(program: Command, word: string | undefined): void {
+  if (word === undefined || word === '' || word.startsWith('-')) return
+  const names = ['help', ...program.commands.flatMap(command => [command.name(), ...command.aliases()])]
+  if (names.includes(word)) return
+  program.error(
+    `error: there is no command "${printable(word.slice(0, 40))}": see talaria --help.${didYouMean(word, names)}`,
+  )
 }

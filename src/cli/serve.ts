@@ -1,7 +1,6 @@
 import { constants } from 'node:os'
 import { Command } from 'commander'
 import { type LoadOptions, loadConfig } from '../config/load.ts'
-import { didYouMean } from '../config/nearest.ts'
 import { locate } from '../config/problem.ts'
 import { addConfigOptions, readFlags } from '../config/sources/flags.ts'
 import { createLog } from '../log.ts'
@@ -12,20 +11,7 @@ import { examples } from './examples.ts'
 export function serveCommand(): Command {
   const command = new Command('serve').description('Run a hub (the default command).')
   addConfigOptions(command).addHelpText('after', examples('talaria serve --config mercure.yaml --addr :3000'))
-  // Taken, so that a misspelt command, which ends here, is not answered with a word on arguments.
-  command
-    .argument('[none]')
-    .configureHelp({ visibleArguments: () => [] })
-    .usage('[options]')
-  return command.action(async (misspelt: string | undefined) => {
-    if (misspelt !== undefined) {
-      const names = command.parent?.commands.map(one => one.name()) ?? []
-      command.error(
-        `error: there is no command "${misspelt.slice(0, 40)}": see talaria --help.${didYouMean(misspelt, names)}`,
-      )
-    }
-    await run({ flags: readFlags(command) })
-  })
+  return command.action(() => run({ flags: readFlags(command) }))
 }
 
 /**
@@ -52,7 +38,8 @@ export async function run(options: LoadOptions, said: readonly string[] = []): P
     process.exitCode = 1
   })
   let toldAt: number | undefined
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  // A terminal that is closed sends SIGHUP.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     process.on(signal, () => {
       const now = performance.now()
       toldAt ??= now

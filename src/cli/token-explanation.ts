@@ -25,9 +25,11 @@ export interface ExplainOptions {
   readonly json?: boolean
 }
 
+/** Under which heading of the help its options are. */
+export const explainGroup = 'Why a hub refuses a token:'
+
 export function addExplainOptions(command: Command): Command {
   const repeated = (value: string, before: string[]) => [...before, value]
-  const group = 'Why a hub refuses a token:'
   const options = [
     new Option('--explain <token>', 'say what a hub answers to this token, and why; @FILE and @- as for --key'),
     new Option('--config <file>', 'the configuration of that hub (default: the one that serve would take)'),
@@ -41,14 +43,14 @@ export function addExplainOptions(command: Command): Command {
       .default([], 'any'),
     new Option('--match <topic>', 'topic to be subscribed to as in 1.0 (repeatable)')
       .argParser(repeated)
-      .default([], ''),
+      .default([], 'none'),
     new Option('--match-urlpattern <pattern>', 'the same as a URL Pattern (repeatable)')
       .argParser(repeated)
-      .default([], ''),
+      .default([], 'none'),
     new Option('--url <url>', "the hub's URL as its clients know it, which is the aud of 1.0 tokens"),
     new Option('--json', 'print JSON'),
   ]
-  for (const option of options) command.addOption(option.helpGroup(group))
+  for (const option of options) command.addOption(option.helpGroup(explainGroup))
   return command
 }
 

@@ -6,7 +6,7 @@ import { developmentSecret } from '../http/tokens/signing.ts'
 import type { Generation } from '../protocol/generation.ts'
 import { examples } from './examples.ts'
 import { readSigningKey } from './signing-key.ts'
-import { addExplainOptions, type ExplainOptions, explainToken } from './token-explanation.ts'
+import { addExplainOptions, type ExplainOptions, explainGroup, explainToken } from './token-explanation.ts'
 
 /** The options of `talaria token`, as commander reads them. */
 export interface TokenOptions {
@@ -26,6 +26,7 @@ export interface TokenOptions {
   readonly iss?: string
   readonly aud?: string
   readonly sub?: string
+  readonly jti?: string
   readonly clientId?: string
 }
 
@@ -43,7 +44,10 @@ const devExpiry = 4_102_444_800
 
 /** `talaria token`: prints a signed token, and nothing else, on standard output. */
 export function tokenCommand(): Command {
-  const repeated = (value: string, before: string[]) => [...before, value]
+  const repeatable = (flags: string, description: string) =>
+    new Option(flags, `${description} (repeatable)`)
+      .argParser((value, before: string[]) => [...before, value])
+      .default([], 'none')
   const command = new Command('token')
     .description('Mint a token, for development and for trying a hub out.')
     .addOption(new Option('--generation <generation>', 'protocol of the token').choices(['0.x', '1.0']).default('0.x'))
@@ -51,21 +55,17 @@ export function tokenCommand(): Command {
     .option('--key <key>', 'secret, PEM private key or JWK; @FILE reads it from a file, @- from standard input')
     .option('--alg <algorithm>', 'signature algorithm (default: HS256 for a secret, else what the key is for)')
     .option('--kid <id>', 'key id, for hubs that read a JWK Set')
-    .option('--publish <topic>', 'topic that may be published; * is every topic (repeatable)', repeated, [])
-    .option('--publish-urlpattern <pattern>', 'the same as a URL Pattern; 1.0 only (repeatable)', repeated, [])
-    .option(
-      '--subscribe <topic>',
-      'topic whose private updates are delivered; * is every topic (repeatable)',
-      repeated,
-      [],
-    )
-    .option('--subscribe-urlpattern <pattern>', 'the same as a URL Pattern; 1.0 only (repeatable)', repeated, [])
+    .addOption(repeatable('--publish <topic>', 'topic that may be published; * is every topic'))
+    .addOption(repeatable('--publish-urlpattern <pattern>', 'the same as a URL Pattern; 1.0 only'))
+    .addOption(repeatable('--subscribe <topic>', 'topic whose private updates are delivered; * is every topic'))
+    .addOption(repeatable('--subscribe-urlpattern <pattern>', 'the same as a URL Pattern; 1.0 only'))
     .option('--payload <json>', 'payload shown in the subscriptions of the bearer')
     .option('--ttl <duration>', `time until the token expires, such as 15m (default: ${defaultTtl})`)
     .option('--no-exp', 'a token that does not expire; 0.x only')
     .option('--iss <issuer>', 'issuer; required in 1.0')
     .option('--aud <resource>', "the hub's resource identifier, usually its URL; required in 1.0")
     .option('--sub <subject>', 'subject')
+    .option('--jti <id>', 'token id, by which it can be revoked alone (1.0 default: a random one)')
     .option('--client-id <id>', 'OAuth 2.0 client; 1.0 only')
     .option('--pretty', 'also print the decoded token, on standard error')
     .addHelpText(
@@ -81,7 +81,10 @@ export function tokenCommand(): Command {
   ) {
     const { writeOut, writeErr } = this.configureOutput()
     try {
-      if (options.explain !== undefined) return await explainToken(options.explain, options)
+      if (options.explain !== undefined) {
+        refuseMinting(this)
+        return await explainToken(options.explain, options)
+      }
       const { token, header, claims } = await mintToken(options, new Date())
       if (options.pretty === true) writeErr?.(`${JSON.stringify({ header, claims }, null, 2)}\n`)
       writeOut?.(`${token}\n`)
@@ -90,6 +93,20 @@ export function tokenCommand(): Command {
       throw error
     }
   })
+}
+
+/** What a token is to hold says nothing of one that is there. @throws HubError `configuration_invalid` */
+function refuseMinting(command: Command): void {
+  const given = command.options.find(
+    option =>
+      option.helpGroupHeading !== explainGroup && command.getOptionValueSource(option.attributeName()) === 'cli',
+  )
+  if (given === undefined) return
+  const [topic] = [command.getOptionValue(given.attributeName())].flat()
+  const action = /^--(publish|subscribe)$/.exec(given.long!)?.[1]
+  throw invalid(
+    `${given.long} is for minting a token, and --explain is given one: ${action === undefined ? 'leave it out' : `write --action ${action} --topic ${topic}`}`,
+  )
 }
 
 function keyArgument({ key, dev }: TokenOptions): string {
@@ -112,18 +129,18 @@ export async function mintToken(options: TokenOptions, now: Date): Promise<Minte
 }
 
 function content0x(options: TokenOptions, issuedAt: number): TokenContent {
-  const { iss, aud, sub } = options
+  const { iss, aud, sub, jti } = options
   if (options.publishUrlpattern.length > 0 || options.subscribeUrlpattern.length > 0) {
     throw invalid(
       '0.x tokens have no URL Patterns: use --publish and --subscribe with a URI Template, or --generation 1.0',
     )
   }
   if (options.clientId !== undefined) throw invalid('--client-id is for --generation 1.0')
-  return { ...grants(options), iss, aud, sub, issuedAt, expiresAt: readExpiry(options, issuedAt) }
+  return { ...grants(options), iss, aud, sub, jti, issuedAt, expiresAt: readExpiry(options, issuedAt) }
 }
 
 function content1(options: TokenOptions, issuedAt: number): TokenContent {
-  const { dev, sub, clientId } = options
+  const { dev, sub, jti, clientId } = options
   const iss = options.iss ?? (dev === true ? devIssuer : undefined)
   const aud = options.aud ?? (dev === true ? devAudience : undefined)
   if (iss === undefined) throw invalid('--iss is missing: the id of an issuer that the hub trusts')
@@ -134,7 +151,7 @@ function content1(options: TokenOptions, issuedAt: number): TokenContent {
   }
   if (!options.exp) throw invalid('--no-exp: an access token of 1.0 must expire; use --ttl')
   const expiresAt = readExpiry(options, issuedAt) ?? devExpiry
-  return { ...grants(options), iss, aud, sub, clientId, issuedAt, expiresAt }
+  return { ...grants(options), iss, aud, sub, jti, clientId, issuedAt, expiresAt }
 }
 
 function grants(options: TokenOptions): Pick<TokenContent, 'publish' | 'subscribe' | 'payload'> {

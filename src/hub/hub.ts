@@ -1,4 +1,5 @@
 import { HubError } from '../errors.ts'
+import { isCursor } from '../protocol/event-id.ts'
 import type { Grant } from '../protocol/grant.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import { earliest, type Update } from '../protocol/update.ts'
@@ -100,6 +101,7 @@ export class Hub {
       list: revoked,
       connected: this.#connected,
       broadcast,
+      records: transport.records,
       times: cluster,
       failed: (error, during) => observer.failed(error, during),
     })
@@ -111,6 +113,7 @@ export class Hub {
   /** Attaches to the log's tail; the window is filled when this resolves. Until then the hub refuses everybody. */
   async start(): Promise<void> {
     await this.#transport.start({ backfill: this.#backfill }, (entry, live) => this.#deliver(entry, live))
+    await this.revocations.load()
     this.#attached = true
     this.presence?.start()
     this.revocations.start()
@@ -153,7 +156,7 @@ export class Hub {
 
   #deliver(entry: LogEntry, live: boolean): void {
     const { update, event } = this.#recent.append(entry)
-    this.#lastEventId = update.id
+    if (isCursor(update.id)) this.#lastEventId = update.id
     if (!live) return
     const arrivedAt = performance.now()
     this.presence?.delivered(update.id)

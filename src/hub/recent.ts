@@ -1,7 +1,7 @@
-import { encodeEvent } from '../protocol/event-stream.ts'
+import { encodeEvent, toSend } from '../protocol/event-stream.ts'
 import type { LogEntry } from '../transport.ts'
 
-/** An entry of the log and its event-stream bytes, encoded once for every subscriber. */
+/** An entry of the log and its event-stream bytes, encoded once for every subscriber, as they are sent. */
 export interface RecentEntry extends LogEntry {
   readonly event: Uint8Array
 }
@@ -48,7 +48,7 @@ export class Recent {
   }
 
   append(entry: LogEntry): RecentEntry {
-    const recent: RecentEntry = { ...entry, event: entry.event ?? encodeEvent(entry.update) }
+    const recent: RecentEntry = { ...entry, event: toSend(entry.event ?? encodeEvent(entry.update)) }
     const place = this.#end++
     this.#endPosition = entry.position
     if (this.maxEntries > 0) this.#keep(recent, place)

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { encodeEvent } from '../protocol/event-stream.ts'
+import { encodeEvent, toSend } from '../protocol/event-stream.ts'
 import type { Matcher } from '../protocol/matcher.ts'
 import { earliest } from '../protocol/update.ts'
 import type { History, HistoryPage, Transport } from '../transport.ts'
@@ -105,7 +105,7 @@ async function replayLog(
     for (const entry of page.entries) {
       const { update } = entry
       if (!subscriber.accepts(update)) continue
-      const event = entry.event ?? encodeEvent(update)
+      const event = toSend(entry.event ?? encodeEvent(update))
       events.push({ event, update })
       bytes += event.byteLength
       if (bytes < bytesPerStep) continue

@@ -1,3 +1,4 @@
+import { findIdFlaw } from './event-id.ts'
 import type { Update } from './update.ts'
 
 /**
@@ -12,6 +13,31 @@ export function encodeEvent(update: Update): Uint8Array {
   text += hasLineBreak.test(update.data) ? update.data.replace(lineBreaks, '\ndata: ') : update.data
   return utf8.encode(`${text}\n\n`)
 }
+
+/**
+ * The bytes of an event as subscribers get them: without its id where that is one that they could not send back (`findIdFlaw`), as a log may
+ * have it from elsewhere. A client keeps the id before it, resumes there, and gets what came after that again; with
+ * this one its request would be refused, and an `EventSource` would never try again.
+ */
+export function toSend(event: Uint8Array): Uint8Array {
+  let start = 0
+  while (event[start] !== firstOfId) {
+    if (event[start] === firstOfData) return event
+    const next = event.indexOf(lineFeed, start) + 1
+    if (next === 0) return event
+    start = next
+  }
+  const end = event.indexOf(lineFeed, start)
+  if (end < 0 || findIdFlaw(event, start + 'id: '.length, end) === undefined) return event
+  const rest = new Uint8Array(event.length - (end + 1 - start))
+  rest.set(event.subarray(0, start))
+  rest.set(event.subarray(end + 1), start)
+  return rest
+}
+
+const lineFeed = 0x0a
+const firstOfId = 0x69
+const firstOfData = 0x64
 
 const utf8 = new TextEncoder()
 const hasLineBreak = /[\r\n]/

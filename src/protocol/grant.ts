@@ -12,7 +12,7 @@ export interface Grant {
   readonly subscribe: readonly Matcher[] | null
   /** The payload shown in the subscriptions of this token's bearer; `undefined`: none. */
   payloadFor(matcher: Matcher): unknown
-  /** The token's `sub` and `jti`, for limits, revocation and logs; and its `iss`, within which subjects are told apart. */
+  /** The token's `sub` and `jti` as text, for limits, revocation and logs; and its `iss`, within which subjects are told apart. */
   readonly issuer: string | undefined
   readonly subject: string | undefined
   readonly tokenId: string | undefined
@@ -22,6 +22,8 @@ export interface Grant {
   readonly issuedAt?: number | undefined
   /** Tells the token from every other one: a digest of what its signature covers. Absent: there is no token. */
   readonly fingerprint?: string
+  /** Why the token grants nothing, as far as that shows: it was rather meant as one of the other generation. A sentence, for refusals. */
+  readonly doubt?: string
 }
 
 /** A token's claims: a JSON object, verified but unread. */
@@ -154,11 +156,25 @@ function bearer({ iss, sub, jti, exp, iat }: Claims, generation: Generation) {
   return {
     generation,
     issuer: typeof iss === 'string' ? iss : undefined,
-    subject: typeof sub === 'string' ? sub : undefined,
-    tokenId: typeof jti === 'string' ? jti : undefined,
+    subject: readName('sub', sub, generation),
+    tokenId: readName('jti', jti, generation),
     expiresAt: typeof exp === 'number' ? Math.min(exp * 1000, endOfTime) : undefined,
     issuedAt: typeof iat === 'number' ? Math.min(iat * 1000, endOfTime) : undefined,
   }
+}
+
+/**
+ * RFC 7519, sections 4.1.2 and 4.1.7: a string. Applications whose ids are numbers write them as such in 0.x. What could not be revoked,
+ * since nobody could name it, is refused.
+ */
+function readName(name: 'sub' | 'jti', value: unknown, generation: Generation): string | undefined {
+  if (value === undefined || (value === null && generation === '0.x')) return undefined
+  if (typeof value === 'string') return value
+  if (generation === '0.x' && Number.isSafeInteger(value)) return String(value)
+  throw new HubError('token_claims', `The token's ${name} is not a string.`, {
+    generation,
+    mend: `Write it as text: {"${name}": "42"}.`,
+  })
 }
 
 /** JSON from other languages often spells an absent member as null. */

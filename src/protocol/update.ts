@@ -1,4 +1,5 @@
 import { HubError, quote } from '../errors.ts'
+import { findIdFlaw, maxIdBytes } from './event-id.ts'
 import type { Generation } from './generation.ts'
 import { hasForbiddenCharacters, isReserved, referencesReserved } from './topic.ts'
 
@@ -37,20 +38,23 @@ export const earliest = 'earliest'
 export const hubEventType = 'mercure'
 
 /**
- * Checks the topics and `retry`: what has to be right before anybody asks whether the token may publish there.
+ * Checks the topics and `retry`: what has to be right before anybody asks whether the token may publish there. `setting` is what
+ * configures `maxTopics`, if anything does.
  * @throws HubError `topic_missing`, `topics_too_many`, `topic_invalid`, `retry_invalid`
  */
 export function checkAddress(
   fields: UpdateFields,
   generation: Generation,
   maxTopics: number = maxTopicsPerUpdate,
+  setting?: string,
 ): void {
   const { topics } = fields
   if (topics.length === 0) {
     throw new HubError('topic_missing', 'Missing "topic" parameter: an update needs at least one.', { generation })
   }
   if (topics.length > maxTopics) {
-    throw new HubError('topics_too_many', `too many topics in update: ${topics.length}, at most ${maxTopics}.`, {
+    const most = setting === undefined ? `${maxTopics}` : `${maxTopics} (${setting})`
+    throw new HubError('topics_too_many', `too many topics in update: ${topics.length}, at most ${most}.`, {
       generation,
     })
   }
@@ -116,10 +120,9 @@ function checkTopic(topic: string, generation: Generation): void {
 }
 
 function checkId({ id, notUtf8 }: UpdateFields, generation: Generation): void {
-  if (generation === '0.x') {
-    if (/[\r\n\0]/.test(id)) throw new HubError('id_invalid', '"id" contains a CR, LF or NUL.', { generation })
-    return
-  }
+  if (id === '') return
+  checkCursor(id, generation)
+  if (generation === '0.x') return
   if (notUtf8.has('id')) throw new HubError('id_invalid', '"id" is not valid UTF-8.', { generation })
   if (hasForbiddenCharacters(id)) {
     throw new HubError('id_invalid', '"id" contains a forbidden control character.', { generation })
@@ -129,6 +132,21 @@ function checkId({ id, notUtf8 }: UpdateFields, generation: Generation): void {
     throw new HubError('id_invalid', `"id" is "${earliest}", which is the cursor of the whole history.`, { generation })
   }
 }
+
+/** Its subscribers send the id back when they reconnect. */
+function checkCursor(id: string, generation: Generation): void {
+  // A character has a byte at least: what is longer need not be encoded.
+  const flaw = id.length > maxIdBytes ? 'is too long' : findIdFlaw(utf8.encode(id))
+  if (flaw === undefined) return
+  const bound = flaw === 'is too long' ? ` (at most ${maxIdBytes} bytes in UTF-8)` : ''
+  throw new HubError(
+    'id_invalid',
+    `"id" ${flaw}${bound}: the header Last-Event-ID, with which subscribers reconnect, could not carry it.`,
+    { generation, mend: 'Send another one, or none: the hub then makes it.' },
+  )
+}
+
+const utf8 = new TextEncoder()
 
 function checkType({ type, notUtf8 }: UpdateFields, generation: Generation): void {
   if (generation === '0.x') {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
@@ -91,6 +91,12 @@ zpty -n -w shell "$1"$'\\t\\x18'
 zpty -r shell output '*>>*'
 print -r -- "\${\${output##*<<}%%>>*}"
 `
+
+test('a description is not cut where it begins to say something', async () => {
+  const script = await readFile(join(directory, 'script.fish'), 'utf8')
+  assert.match(script, / -l dev -d 'key, grants and expiry for a development hub: the well-known secret, /)
+  assert.match(script, /-a health -d 'Ask the running hub: exit code 0 when it is ready, else 1 and why'/)
+})
 
 test('a shell that it does not know is refused', async () => {
   const { code, out, err } = await runCommand(['completion', 'tcsh'])

@@ -48,6 +48,20 @@ test('a hub is asked where it listens: on every interface, by a flag, and by HTT
   }
 })
 
+test('an address is all that it needs, whatever else is wrong or missing', async () => {
+  await using hub = await startHub()
+  const { host } = new URL(hub.url)
+  const args = ['--addr', host]
+  assert.deepEqual(await askHealth({ JWT_KEY: '' }, ...args), ready)
+  assert.deepEqual(
+    await askHealth({ JWT_KEY: '', JWT_KEY_FILE: '/nowhere', HEARTBEAT_INTERVAL: 'often' }, ...args),
+    ready,
+  )
+  const { code, err } = await askHealth({ JWT_KEY: '' }, '--addr', 'no-port')
+  assert.equal(code, 1)
+  assert.match(err, /^The configuration has a problem:\n {2}addr \(--addr\): /)
+})
+
 test('where no hub is, and which cannot be known, is told', async () => {
   const port = await freePort()
   assert.deepEqual(await askHealth({ ADDR: `127.0.0.1:${port}` }), {

@@ -205,6 +205,32 @@ test('a log that a hub is using can be read, and not be imported into', async ()
   await log.publish({ id: 'e' })
 })
 
+test('an id that may not be published any more survives export and import', async () => {
+  await using directory = await LogDirectory.create()
+  const ids = ['a\x01b', ' a ', 'a'.repeat(2000)]
+  {
+    await using log = await directory.start()
+    for (const id of ids) await log.publish({ id })
+  }
+  const exported = await runHistory([directory.file, '--json'])
+  const copy = join(directory.path, 'copy.db')
+  assert.equal(await runHistory([copy, '--import', '-'], exported), 'Imported: 3 updates.\n')
+  assert.deepEqual(idsOf(await runHistory([copy, '--json'])), ids)
+})
+
+test('what is no export leaves no new log behind', async () => {
+  await using directory = await LogDirectory.create()
+  const wrong = join(directory.path, 'wrong.txt')
+  const log = join(directory.path, 'a', 'new.db')
+  for (const content of ['no export\n', '', '\n\n']) {
+    await writeFile(wrong, content)
+    const done = runHistory([log, '--import', wrong])
+    if (content === 'no export\n') await assert.rejects(done, { message: /line 1: this is not JSON/ })
+    else assert.equal(await done, 'Imported: 0 updates.\n')
+    await assert.rejects(stat(join(directory.path, 'a')), { code: 'ENOENT' })
+  }
+})
+
 test('what cannot be done is said', async () => {
   await using directory = await createLog()
   const taken = join(directory.path, 'taken')

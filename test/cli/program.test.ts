@@ -40,6 +40,60 @@ test('a command that is misspelt is told from the one that is meant', async () =
   assert.equal(err, 'error: there is no command "subscription": see talaria --help. Did you mean "subscriptions"?\n')
 })
 
+test('so is one with arguments and flags of its own', async () => {
+  for (const rest of [['a'], ['a', 'b'], ['--dev', 'a'], ['a', '--data', 'x']]) {
+    const { code, out, err } = await runCommand(['pubish', ...rest])
+    assert.deepEqual([code, out], [1, ''])
+    assert.equal(err, 'error: there is no command "pubish": see talaria --help. Did you mean "publish"?\n')
+  }
+  const { err } = await runCommand(['serve', 'a'])
+  assert.match(err, /^error: too many arguments for 'serve'\. Expected 0 arguments but got 1\.\n/)
+})
+
+test('no help shows the inside of a default', async () => {
+  for (const name of ['token', 'tail', 'publish', 'history', 'bench']) {
+    const { out } = await runCommand([name, '--help'])
+    assert.doesNotMatch(out, /\[\]|undefined|null/, name)
+  }
+})
+
+test('the token may have the word that goes before it in a header', async () => {
+  await using hub = await startHub()
+  const token = `Bearer ${await publisherToken()}`
+  for (const env of [{ MERCURE_JWT: token }, { MERCURE_JWT: token.replace('Bearer', 'bearer ') }]) {
+    const { code, err } = await runCommand(['publish', '--url', hub.url, 'https://example.com/1'], { env })
+    assert.deepEqual([code, err], [0, ''])
+  }
+})
+
+test("the address of a hub's page, and one with slashes, mean the hub", async () => {
+  await using hub = await startHub()
+  const env = { MERCURE_JWT: await publisherToken() }
+  const pages = ['debug', 'debug/', 'debug/?topic=a#b', 'ui/', 'ui/debug.html'].map(page => `${hub.hubUrl}/${page}`)
+  for (const url of [...pages, `${hub.url}//`, `${hub.url}///`, `${hub.hubUrl}//`]) {
+    const { code, err } = await runCommand(['publish', '--url', url, 'https://example.com/1'], { env })
+    assert.deepEqual([code, err], [0, ''], url)
+  }
+})
+
+test('who asks a plain port by https is told so, in a sentence', async () => {
+  await using hub = await startHub()
+  const url = hub.url.replace('http:', 'https:')
+  const { code, err } = await runCommand(['publish', '--url', url, 'https://example.com/1'])
+  assert.equal(code, 1)
+  assert.match(err, new RegExp(`: the server does not speak TLS there; try ${hub.url}\\.\n$`))
+})
+
+test('bench without a token says how to give one', async () => {
+  await using hub = await startHub()
+  const { code, err } = await runCommand(['bench', hub.url, '--subscribers', '1', '--duration', '100ms'])
+  assert.equal(code, 1)
+  assert.match(
+    err,
+    /401 token_missing.* Give one with --token or MERCURE_JWT, or the key of the hub, .* with --key\.\n$/,
+  )
+})
+
 test('check takes its file as an argument, too', async t => {
   const directory = await mkdtemp(join(tmpdir(), 'talaria-check-'))
   t.after(() => rm(directory, { recursive: true }))

@@ -41,6 +41,36 @@ describe('talaria token --explain', { concurrency: 2 }, () => {
     assert.match(subscriber.out, /^Otherwise: publishing: 401 publish_not_granted; reading subscriptions: 401/m)
   })
 
+  test('of a signature that does not fit it says what is known of it, and not to ask what is being asked', async () => {
+    const token = await signToken({ mercure: { publish: ['a'] } }, 'a key that nobody here has ever heard of')
+    const unknown = await run(['--explain', token])
+    assert.match(unknown.out, /^Refused for publishing: 401 token_signature\n/)
+    assert.match(unknown.out, /→ Sign it with the key of publisher_jwt_key \(or jwt_key\)\.\n/)
+    assert.doesNotMatch(unknown.out, /--explain/)
+    const cut = await run(['--explain', token.slice(0, -4)])
+    assert.match(
+      cut.out.replaceAll(/\s+/g, ' '),
+      /→ Its signature has 39 characters, and one of HS256 has 43: its end was cut off/,
+    )
+  })
+
+  test('flags for minting are refused beside it, with what was meant', async () => {
+    const token = await signToken({ mercure: { publish: ['a'] } })
+    const meant = {
+      '--publish': '--publish is for minting a token, and --explain is given one: write --action publish --topic b.',
+      '--subscribe':
+        '--subscribe is for minting a token, and --explain is given one: write --action subscribe --topic b.',
+      '--sub': '--sub is for minting a token, and --explain is given one: leave it out.',
+    }
+    for (const [flag, sentence] of Object.entries(meant)) {
+      assert.deepEqual(await run(['--explain', token, flag, 'b']), { out: '', err: `error: ${sentence}\n`, code: 1 })
+    }
+    const { err } = await run(['--explain', token, '--no-exp'])
+    assert.match(err, /^error: --no-exp is for minting a token/)
+    // What commander takes for granted nobody has said.
+    assert.equal((await run(['--explain', token, '--action', 'publish', '--topic', 'a'])).code, 0)
+  })
+
   test('says why it refuses another, all of it', async () => {
     const token = await signToken({ mercure: { publish: ['a'] }, exp: 1 }, `${testKey}\n`)
     const { out, code } = await run(['--explain', token, '--topic', 'b'])

@@ -54,14 +54,21 @@ describe('0.x', () => {
   test('grants and payload are what was asked for', async () => {
     const { claims } = await mint(
       ...['--key', secret, '--publish', 'a', '--publish', 'https://a.example/{id}', '--subscribe', 'b'],
-      ...['--payload', '{"user": "ada"}', '--sub', 'ada', '--iss', 'https://i.example', '--aud', 'hub'],
+      ...['--payload', '{"user": "ada"}', '--sub', 'ada', '--jti', 't1'],
+      ...['--iss', 'https://i.example', '--aud', 'hub'],
     )
     assert.deepEqual(claims.mercure, {
       publish: ['a', 'https://a.example/{id}'],
       subscribe: ['b'],
       payload: { user: 'ada' },
     })
-    assert.deepEqual([claims.sub, claims.iss, claims.aud], ['ada', 'https://i.example', 'hub'])
+    const { sub, jti, iss, aud } = claims
+    assert.deepEqual([sub, jti, iss, aud], ['ada', 't1', 'https://i.example', 'hub'])
+  })
+
+  test('the id of a 1.0 token is what was asked for', async () => {
+    const { claims } = await mint('--dev', '--generation', '1.0', '--jti', 't1')
+    assert.equal(claims.jti, 't1')
   })
 
   test('a role that was not asked for is left out', async () => {

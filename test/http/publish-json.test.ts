@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, suite, test } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { HubError } from '../../src/errors.ts'
 import type { Update } from '../../src/protocol/update.ts'
 import { openTransport } from '../../transports/index.ts'
@@ -96,6 +97,7 @@ for (const format of ['ndjson', 'json'] as const) {
           [{ topic: [] }, '400 topic_missing'],
           [{ topic: Array(1001).fill(mine) }, '400 topics_too_many'],
           [{ topic: mine, id: 'a\nb' }, '400 id_invalid'],
+          [{ topic: mine, id: 'a'.repeat(1025) }, '400 id_invalid'],
           [{ topic: mine, type: '\0' }, '400 type_invalid'],
           [{ topic: 1 }, '400 topic_invalid'],
           [{ topic: [mine, null] }, '400 topic_invalid'],
@@ -298,11 +300,20 @@ for (const format of ['ndjson', 'json'] as const) {
       await using limited = await startHub({ limits: { publishes_per_second_per_subject: 50 } })
       const token = await signToken({ sub: 'somebody', mercure: { publish: ['*'] } })
       const options = { to: limited, token }
-      // Far more than a second's: no form would be refused behind one.
-      await fatesOf(await postAll(format, Array(1000).fill({ topic: 'a' }), options))
-      const next = await postAll(format, [{ topic: 'a' }], options)
-      assert.ok(Number(next.headers.get('retry-after')) > 2)
+      let next: Response
+      do next = await postAll(format, Array(50).fill({ topic: 'a' }), options)
+      while (next.status === 200)
+      assert.equal(next.headers.get('retry-after'), '1')
       await assertRefused(next, 429, 'publishes_of_subject_too_many')
+    })
+
+    test("may not be more than a second's where that is limited", async () => {
+      await using limited = await startHub({ limits: { publishes_per_second: 20 } })
+      const token = await signToken({ mercure: { publish: ['*'] } })
+      const refused = await postAll(format, Array(21).fill({ topic: 'a' }), { to: limited, token })
+      assert.match(await refused.clone().text(), /20 \(limits\.publishes_per_second\); this one has 21/)
+      await assertRefused(refused, 400, 'updates_too_many')
+      await fatesOf(await postAll(format, Array(20).fill({ topic: 'a' }), { to: limited, token }))
     })
 
     test('with an Idempotency-Key is stored once, each of it', async () => {
@@ -347,6 +358,23 @@ suite('lines', () => {
     const fates = await fatesOf(await post(types.ndjson, '{"topic":"a"}\n{"data":"a secret"\n{"topic":"b"}\n'))
     assert.deepEqual(fates[1], { error: { code: 'body_malformed', message: 'This line is not JSON.', status: 400 } })
     assert.ok(fates[0]?.id && fates[2]?.id)
+  })
+})
+
+suite('a body that is compressed', () => {
+  for (const type of [types.json, types.ndjson, 'application/x-www-form-urlencoded']) {
+    test(`is refused as that, ${type}`, async () => {
+      const response = await post(type, Uint8Array.from(gzipSync('{"topic":"a"}')), {
+        headers: { 'Content-Encoding': 'gzip' },
+      })
+      assert.match(await response.clone().text(), /Content-Encoding: "gzip".*Send it as it is/)
+      await assertRefused(response, 400, 'body_malformed')
+    })
+  }
+
+  test('is none with the coding that changes nothing', async () => {
+    const { status } = await post(types.json, '{"topic":"a"}', { headers: { 'Content-Encoding': 'Identity' } })
+    assert.equal(status, 200)
   })
 })
 

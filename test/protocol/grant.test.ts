@@ -296,11 +296,47 @@ describe('the bearer', () => {
       const { subject, tokenId, expiresAt } = read({ sub: 'ada', jti: 'j1', exp: 1_800_000_000.25 }, compile)
       assert.deepEqual({ subject, tokenId, expiresAt }, { subject: 'ada', tokenId: 'j1', expiresAt: 1_800_000_000_250 })
     })
-    test(`${read.name}: claims of other types are none; a time beyond all dates is the last date`, () => {
-      const none = read({ sub: 5, jti: {}, exp: undefined }, compile)
+    test(`${read.name}: what is not there is none; a time beyond all dates is the last date`, () => {
+      const none = read({ exp: undefined }, compile)
       assert.deepEqual([none.subject, none.tokenId, none.expiresAt], [undefined, undefined, undefined])
       const last = read({ exp: 1e300 }, compile).expiresAt
       assert.equal(Number.isNaN(new Date(last ?? Number.NaN).getTime()), false)
     })
+  }
+})
+
+describe('sub and jti', () => {
+  const read = (sub: unknown, jti: unknown) => {
+    const { subject, tokenId } = readGrant0x({ sub, jti }, compile)
+    return { subject, tokenId }
+  }
+
+  test('0.x: numbers are taken as text, null is none', () => {
+    assert.deepEqual(read('ada', '7'), { subject: 'ada', tokenId: '7' })
+    assert.deepEqual(read(42, -1), { subject: '42', tokenId: '-1' })
+    assert.deepEqual(read(null, undefined), { subject: undefined, tokenId: undefined })
+  })
+
+  for (const name of ['sub', 'jti']) {
+    for (const value of [1.5, 2 ** 53, true, ['ada'], {}]) {
+      test(`0.x: refused: ${JSON.stringify({ [name]: value })}`, async () => {
+        const sentence = new RegExp(`token's ${name} is not a string`)
+        await refuses(() => readGrant0x({ [name]: value }, compile), {
+          code: 'token_claims',
+          sentence,
+          generation: '0.x',
+        })
+      })
+    }
+    for (const value of [42, null]) {
+      test(`1.0: refused: ${JSON.stringify({ [name]: value })}`, async () => {
+        const sentence = new RegExp(`token's ${name} is not a string`)
+        await refuses(() => readGrant1({ [name]: value }, compile), {
+          code: 'token_claims',
+          sentence,
+          generation: '1.0',
+        })
+      })
+    }
   }
 })

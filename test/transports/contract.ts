@@ -60,6 +60,30 @@ export function testTransport({ name, create, skip = [] }: TransportUnderTest): 
       for (const { collector } of subscribers) assert.deepEqual(collector.ids, range(0, 200))
     })
 
+    promise('what is kept beside the updates is there for a hub that comes later', async context => {
+      const log = await createLog()
+      const first = await log.open()
+      await first.start({ backfill: 1 }, () => {})
+      if (first.records === undefined) {
+        await first.close()
+        return context.skip('this log keeps no records')
+      }
+      assert.deepEqual([...(await first.records.load())], [])
+      const long = 'ä"\n'.repeat(500)
+      await Promise.all([first.records.save('a', 'old'), first.records.save('b', '{}'), first.records.save('c', long)])
+      await first.records.save('a', 'new')
+      await first.records.save('b', null)
+      await first.records.save('none', null)
+      await first.close()
+      const second = await log.open()
+      await second.start({ backfill: 1 }, () => {})
+      assert.deepEqual([...(await second.records!.load())].sort(), [
+        ['a', 'new'],
+        ['c', long],
+      ])
+      await second.close()
+    })
+
     promise('an update comes back as it was published', async () => {
       const log = await createLog({ size: 10 })
       await using node = await startNode(await log.open())

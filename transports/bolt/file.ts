@@ -1,13 +1,14 @@
 import type { Database, RootDatabase } from 'lmdb'
 import { HubError } from '../../src/errors.ts'
 import type { Update } from '../../src/protocol/update.ts'
-import type { KeyedUpdate, PublishKey } from '../../src/transport.ts'
+import type { KeyedUpdate, PublishKey, Records } from '../../src/transport.ts'
 import type { CommitFailures } from './commit-failures.ts'
 import { decodeEntry, type StoredEntry } from './entry.ts'
 import { damaged, readingFailed } from './failure.ts'
 import { foreign } from './format.ts'
 import { keyOf } from './id-key.ts'
 import { KeyTable } from './key-table.ts'
+import { RecordTable } from './record-table.ts'
 import { sequenceKeys, sequenceValues } from './sequence.ts'
 import { requireSuccession } from './succession.ts'
 import { TopicBlock } from './topic-block.ts'
@@ -81,6 +82,7 @@ export class LogFile {
   readonly #byId: Database<number, Buffer>
   readonly #topics: TopicBlocks
   readonly #keys: KeyTable
+  readonly #records: RecordTable
   #last: number
   #closed = false
 
@@ -99,6 +101,7 @@ export class LogFile {
     this.#entries = table('entries', { encoding: 'binary', keyEncoder: sequenceKeys })
     this.#byId = table('ids', { keyEncoding: 'binary', dupSort: true, dupFixed: true, encoder: sequenceValues })
     this.#keys = new KeyTable(root, bucket)
+    this.#records = new RecordTable(root, bucket)
     this.#last = lastKey(this.#entries) ?? 0
     const blocks = table<Buffer, number>('topics', { encoding: 'binary', keyEncoder: sequenceKeys })
     // A reader needs none, and reads what it can of a log whose newest entries are damaged.
@@ -154,6 +157,22 @@ export class LogFile {
       return answers.map(answer => !answer)
     } catch (error) {
       throw await this.#failures.causeOf(error)
+    }
+  }
+
+  /** What is kept beside the entries. @throws HubError `transport_unavailable` */
+  get records(): Records {
+    return {
+      load: async () => this.#look(() => this.#records.read()),
+      save: async (key, record) => {
+        this.#checkOpen()
+        try {
+          await this.#records.save(key, record)
+        } catch (error) {
+          const cause = await this.#failures.causeOf(error)
+          throw new HubError('transport_unavailable', `The log ${this.path} cannot be written.`, { cause })
+        }
+      },
     }
   }
 

@@ -21,12 +21,17 @@ const readerTableBytes = 16 * 1024
  * there is created with its directories, for the owner only.
  *
  * @param bucket a file may hold several logs under different names
+ * @param tellNew called with the file's path where there was no log in it
  * @throws HubError `configuration_invalid` for a file that is no log of this program's; `transport_unavailable` for one
  * that another hub writes, one that is damaged, and where the operating system refuses
  */
-export async function openLog(path: string, bucket: string, { readOnly = false } = {}): Promise<LogFile> {
+export async function openLog(
+  path: string,
+  bucket: string,
+  { readOnly = false, tellNew = () => {} }: { readOnly?: boolean; tellNew?: (path: string) => void } = {},
+): Promise<LogFile> {
   try {
-    return readOnly ? await openToRead(path, bucket) : await openToWrite(path, bucket)
+    return readOnly ? await openToRead(path, bucket) : await openToWrite(path, bucket, tellNew)
   } catch (cause) {
     if (cause instanceof HubError) throw cause
     throw new HubError('transport_unavailable', `The log ${path} cannot be opened: ${messageOf(cause)}.`, { cause })
@@ -45,7 +50,7 @@ async function openToRead(given: string, bucket: string): Promise<LogFile> {
   return await openFile(path, bucket, true, () => {})
 }
 
-async function openToWrite(given: string, bucket: string): Promise<LogFile> {
+async function openToWrite(given: string, bucket: string, tellNew: (path: string) => void): Promise<LogFile> {
   const path = await createFile(given)
   await requireAccess(path, { write: true })
   await checkFormat(path)
@@ -60,7 +65,10 @@ async function openToWrite(given: string, bucket: string): Promise<LogFile> {
     const format = await checkFormat(path)
     await prepareReaderTable(path, { canDoWithout: false })
     const file = await openWhole(path, format, bucket, held.release)
-    if (format.isEmpty) await flushDirectory(dirname(path))
+    if (format.isEmpty) {
+      await flushDirectory(dirname(path))
+      tellNew(path)
+    }
     return file
   } catch (error) {
     held.release()

@@ -1,3 +1,4 @@
+import { maxIdBytes } from '../../src/protocol/event-id.ts'
 import { hubPath } from '../../src/protocol/topic.ts'
 import { earliest, hubEventType, maxTopicsPerUpdate } from '../../src/protocol/update.ts'
 import { literal, type Tables } from './tables.ts'
@@ -74,6 +75,14 @@ BEGIN
     )}
   END LOOP;
   ${refuse(`update_id ~ ${literal(forbidden)}`, 'mercure: the id has a control character.')}
+  ${refuse(
+    `octet_length(update_id) > ${maxIdBytes}`,
+    `mercure: the id is too long (at most ${maxIdBytes} bytes): subscribers reconnect with it in a header.`,
+  )}
+  ${refuse(
+    `left(update_id, 1) = ' ' OR right(update_id, 1) = ' '`,
+    'mercure: the id has a space at an end, which the header with which subscribers reconnect could not carry.',
+  )}
   ${refuse(`left(update_id, 1) = '#'`, 'mercure: the id starts with "#", which is reserved.')}
   ${refuse(`update_id = ${literal(earliest)}`, `mercure: the id is "${earliest}", which is the cursor of the whole history.`)}
   ${refuse(`type ~ ${literal(forbidden)}`, 'mercure: the type has a control character.')}

@@ -13,6 +13,7 @@ const expectedTypes: Readonly<Record<keyof Keys, string>> = {
   ids: 'zset',
   count: 'string',
   messages: 'stream',
+  records: 'hash',
 }
 
 /**

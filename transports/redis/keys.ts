@@ -10,6 +10,8 @@ export interface Keys {
   readonly count: string
   /** A stream: what nodes have told each other in the last seconds. */
   readonly messages: string
+  /** A hash: what hubs keep beside the updates. */
+  readonly records: string
 }
 
 /** The key that remembers a publisher's key, a text of its own for each: the fingerprint, a space, and the update's id. */
@@ -23,6 +25,7 @@ export function keysOf(stream: string): Keys {
     ids: `${prefix}:ids`,
     count: `${prefix}:count`,
     messages: `${prefix}:messages`,
+    records: `${prefix}:records`,
   }
 }
 

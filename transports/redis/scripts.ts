@@ -210,7 +210,7 @@ end
 
 /** The type of each key, in the order of `keys`. */
 export const inspectTypes = script(
-  everyKey,
+  [...everyKey, 'records'],
   `
 local types = {}
 for i, key in ipairs(KEYS) do types[i] = redis.call('TYPE', key).ok end

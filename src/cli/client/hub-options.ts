@@ -48,7 +48,8 @@ export async function readHub(command: Command): Promise<RemoteHub> {
 /** Never shows the token. `undefined`: none. @throws HubError `configuration_invalid` */
 export async function readToken(option: string, argument: string | undefined): Promise<string | undefined> {
   if (argument === undefined || argument === '') return undefined
-  const token = (await readTextArgument(option, argument)).trim()
+  // As the header has it: `Authorization: Bearer …`.
+  const token = (await readTextArgument(option, argument)).trim().replace(/^Bearer +/i, '')
   if (/^[\x21-\x7e]+$/.test(token)) return token
   throw new HubError('configuration_invalid', `${option} has characters that no token has.`)
 }

@@ -50,5 +50,5 @@ function readValue(flags: string, description: string): Value {
   return description.includes('@FILE') ? '@file' : 'any'
 }
 
-/** Shells show it on one line, and in quotes. */
-const firstSentence = (text: string): string => text.replace(/(?<=\w)[.;:](\s[\s\S]*)?$/, '')
+/** Shells show it on one line, and in quotes. What follows a colon says what is meant. */
+const firstSentence = (text: string): string => text.replace(/(?<=\w)[.;](\s[\s\S]*)?$/, '')

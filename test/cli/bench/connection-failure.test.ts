@@ -14,7 +14,7 @@ test('https where nobody speaks TLS: the same address with http is proposed', as
       ['0', 'publishing'],
     ] as const) {
       await assert.rejects(bench(`https://${host}`, { subscribers }), {
-        message: `https://${host}/.well-known/mercure: ${during}: the server does not speak TLS there: http://${host}?`,
+        message: `https://${host}/.well-known/mercure: ${during}: the server does not speak TLS there; try http://${host}`,
       })
     }
   }

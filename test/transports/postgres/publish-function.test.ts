@@ -175,6 +175,9 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
       [`ARRAY['a'], id => '#a'`, /starts with "#"/],
       [`ARRAY['a'], id => 'earliest'`, /cursor of the whole history/],
       [`ARRAY['a'], id => E'a\\rb'`, /the id has a control character/],
+      [`ARRAY['a'], id => ' a'`, /the id has a space at an end/],
+      [`ARRAY['a'], id => 'a '`, /the id has a space at an end/],
+      [`ARRAY['a'], id => repeat('é', 513)`, /the id is too long \(at most 1024 bytes\)/],
       [`ARRAY['a'], type => 'mercure'`, /keeps for subscription events/],
       [`ARRAY['a'], type => E'a\\nb'`, /the type has a control character/],
       [`ARRAY['a'], retry => -1`, /retry is -1; .* from 0 to 9007199254740991/],
@@ -191,6 +194,7 @@ describe('publishing in SQL', { skip: noPostgresProgram }, async () => {
       'a/mercurex',
       'urn:a',
       'é%2a',
+      'é'.repeat(512),
     ]
     for (const name of taken) await client.query(`SELECT ${schema}.mercure_publish(ARRAY[$1], id => $1)`, [name])
     await log.delivers(taken.at(-1)!)

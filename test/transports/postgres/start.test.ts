@@ -139,7 +139,7 @@ describe('where a log is kept', { skip: noPostgresProgram }, async () => {
     const newer = newLog(server.url)
     await (await TestLog.start(newer)).transport.close()
     await admin.query(`UPDATE ${schemaOf(newer)}.mercure_log SET version = 99`)
-    await refused(newer, /version 99, and this hub knows version 4/)
+    await refused(newer, /version 99, and this hub knows version 5/)
     const foreign = newLog(server.url)
     await admin.query(`CREATE SCHEMA ${schemaOf(foreign)}; CREATE TABLE ${schemaOf(foreign)}.mercure_log (a int)`)
     await refused(foreign, /is no table of a log/)
@@ -164,12 +164,12 @@ describe('where a log is kept', { skip: noPostgresProgram }, async () => {
     assert.equal(await publishOnce('b'), undefined)
     assert.equal((await publishOnce('c'))?.id, 'b')
     const { rows } = await admin.query(`SELECT version FROM ${schema}.mercure_log`)
-    assert.deepEqual(rows, [{ version: 4 }])
+    assert.deepEqual(rows, [{ version: 5 }])
     const told = ({ logged }: TestLog) => logged.filter(({ message }) => /brought up to date/.test(message))
     assert.deepEqual(told(log), [
       {
         ...{ level: 'info', fields: {} },
-        message: 'The tables of the log were brought up to date, from version 1 to 4.',
+        message: 'The tables of the log were brought up to date, from version 1 to 5.',
       },
     ])
     await using next = await TestLog.start(url)
