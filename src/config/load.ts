@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Config } from './config.ts'
 import { ConfigurationError, type Problem } from './problem.ts'
 import { readConfig } from './read.ts'
+import type { Key } from './schema.ts'
 import { readEnvironment } from './sources/environment.ts'
 import { type ConfigFile, readConfigFile, searchPath } from './sources/file.ts'
 import { type Flags, noFlags } from './sources/flags.ts'
@@ -26,6 +27,8 @@ export interface LoadOptions {
   readonly cwd?: string
   /** What the directive `playground` says holds where nothing in the environment says otherwise. */
   readonly playground?: boolean
+  /** Who asks needs these keys alone: problems of others are passed over, and what they give is not to be used. */
+  readonly needed?: readonly Key[]
 }
 
 /**
@@ -33,7 +36,7 @@ export interface LoadOptions {
  * @throws ConfigurationError with every problem and its place; nothing of it shows a secret
  */
 export async function loadConfig(options: LoadOptions = {}): Promise<Loaded> {
-  const { flags = noFlags, env = process.env, cwd = process.cwd(), playground = false } = options
+  const { flags = noFlags, env = process.env, cwd = process.cwd(), playground = false, needed } = options
   const problems: Problem[] = []
   const file = await findFile(flags.file, env, cwd, problems)
   const environment = readEnvironment(env, cwd, playground)
@@ -42,7 +45,7 @@ export async function loadConfig(options: LoadOptions = {}): Promise<Loaded> {
   if (unread) throw new ConfigurationError(problems) // what the file says is not known: more would be guesses
 
   const sources = merge([...(file === null ? [] : [file]), ...environment.layers, flags.layer])
-  const { config, settings } = await readConfig(sources, cwd, problems)
+  const { config, settings } = await readConfig(sources, cwd, problems, { needed })
   const warnings = [...environment.warnings, ...warningsOf(config, settings)]
   if (config.tls === null && asksForTls(env) && sources.where(['addr']) === serverName) warnings.push(noCertificate)
   const set = Object.keys(sources.values).map(key => [key, sources.where([key]) ?? ''])

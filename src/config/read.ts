@@ -3,7 +3,7 @@ import type { Config } from './config.ts'
 import { describeIssue } from './fields.ts'
 import { ConfigurationError, formatPath, type Path, type Problem, type Report } from './problem.ts'
 import { type ResolveOptions, resolve } from './resolve.ts'
-import { type Settings, schema } from './schema.ts'
+import { type Key, type Settings, schema } from './schema.ts'
 import type { Sources } from './sources/layer.ts'
 import { readFiles } from './sources/secret-files.ts'
 
@@ -11,13 +11,14 @@ import { readFiles } from './sources/secret-files.ts'
  * What sources say, with the files that they name.
  * @param cwd where relative names of files start, unless the source knows better
  * @param found problems that there are already
+ * @param options `needed`: problems of other keys are passed over
  * @throws ConfigurationError with every problem and its place
  */
 export async function readConfig(
   sources: Sources,
   cwd: string,
   found: readonly Problem[],
-  options?: ResolveOptions,
+  options: ResolveOptions & { readonly needed?: readonly Key[] | undefined } = {},
 ): Promise<{ readonly config: Config; readonly settings: Settings }> {
   const problems = [...found]
   const settings = readSettings(sources, problems)
@@ -27,7 +28,10 @@ export async function readConfig(
   }
   await readFiles(settings, key => sources.directory(key) ?? cwd, report)
   const config = resolve(settings, report, options)
-  if (problems.length > 0) throw new ConfigurationError(problems.toSorted(byPlace))
+  const { needed } = options
+  const matters = ({ key }: Problem) => needed === undefined || key === null || needed.some(one => one === key)
+  const serious = problems.filter(matters)
+  if (serious.length > 0) throw new ConfigurationError(serious.toSorted(byPlace))
   return { config, settings }
 }
 

@@ -3,6 +3,7 @@ import type { Settings } from './schema.ts'
 import { isEveryInterface } from './values/address.ts'
 import { formatDuration } from './values/duration.ts'
 import { countSecretBytes, type Verifier } from './values/key.ts'
+import { privateRanges } from './values/network.ts'
 
 /** Secrets that documentations print: whoever reads these can sign tokens. */
 const knownSecrets: ReadonlySet<string> = new Set(['!ChangeThisMercureHubJWTSecretKey!', '!ChangeMe!'])
@@ -16,7 +17,8 @@ export function warningsOf(config: Config, settings: Settings): string[] {
     ...ofSubscribers(config),
     ...ofSilence(config),
     ...ofIdentity(config),
-    ...ofAdmin(config),
+    ...ofAdmin(config, settings),
+    ...ofProxies(settings),
     ...withoutEffect(settings),
   ]
 }
@@ -93,8 +95,19 @@ function ofOrigins({ corsAllowedOrigins, publishAllowedOrigins }: Config): strin
           `cors_allowed_origins holds "${readers}": any page on the web can read private updates with the cookie (credentials) of a visitor who has one.`,
         ]
       : []),
+    ...(publishAllowedOrigins.includes('null')
+      ? [`publish_allowed_origins holds "null": ${anyFrame} can publish with the cookie of a visitor who has one.`]
+      : []),
+    ...(corsAllowedOrigins.includes('null') && !corsAllowedOrigins.includes('*')
+      ? [
+          `cors_allowed_origins holds "null": ${anyFrame} can read private updates with the cookie (credentials) of a visitor who has one.`,
+        ]
+      : []),
   ]
 }
+
+/** Whose origin is opaque, and has no other name. */
+const anyFrame = 'any page on the web, by a sandboxed iframe,'
 
 /** `https://*` and the like. */
 const namesEveryHost = (origin: string): boolean => /^[^:]+:\/\/\*(:\d+)?$/.test(origin)
@@ -135,10 +148,28 @@ function ofIdentity({ issuers, resourceIdentifier, publicOrigins }: Config): str
 }
 
 /** Its secret and what it is asked travel as they are. */
-function ofAdmin({ admin }: Config): string[] {
+function ofAdmin({ admin }: Config, { admin_addr, admin_secret }: Settings): string[] {
+  if (admin_addr === null && admin_secret !== null) {
+    return ['admin_secret has no effect without admin_addr, which says where operators reach the hub.']
+  }
   if (admin === null || !isEveryInterface(admin.listen.host)) return []
   return [
     'admin_addr: it is on every interface, and speaks plain HTTP. Name an address that only operators reach, such as 127.0.0.1.',
+  ]
+}
+
+function ofProxies({ use_forwarded_headers: isForwarded, trusted_proxies: proxies }: Settings): string[] {
+  if (!isForwarded) {
+    return proxies.every(proxy => proxy === privateRanges)
+      ? []
+      : [
+          'trusted_proxies has no effect without use_forwarded_headers: true; clients are taken for the proxies in front of them.',
+        ]
+  }
+  const all = proxies.find(proxy => proxy.endsWith('/0'))
+  if (all === undefined) return []
+  return [
+    `trusted_proxies holds "${all}": every client may say which address and host it has. Name the proxies, unless nobody else can reach the hub.`,
   ]
 }
 

@@ -38,6 +38,38 @@ const warned: readonly [what: string, yaml: string, warning: RegExp | null][] = 
     `${secret}\npublish_allowed_origins: "https://*"`,
     /^publish_allowed_origins holds "https:\/\/\*": any page on the web can publish/,
   ],
+  [
+    'publishing from sandboxed frames',
+    `${secret}\npublish_allowed_origins: "null https://a.example"`,
+    /^publish_allowed_origins holds "null": any page on the web, by a sandboxed iframe, can publish/,
+  ],
+  [
+    'reading from sandboxed frames',
+    `${secret}\ncors_allowed_origins: "null"`,
+    /^cors_allowed_origins holds "null": any page on the web, by a sandboxed iframe, can read private updates/,
+  ],
+  [
+    'every peer as a proxy',
+    `${secret}\nuse_forwarded_headers: true\ntrusted_proxies: 0.0.0.0/0`,
+    /^trusted_proxies holds "0\.0\.0\.0\/0": every client may say/,
+  ],
+  [
+    'every peer of IPv6 as a proxy',
+    `${secret}\nuse_forwarded_headers: true\ntrusted_proxies: [10.0.0.1, "::/0"]`,
+    /^trusted_proxies holds "::\/0"/,
+  ],
+  ['proxies by name', `${secret}\nuse_forwarded_headers: true\ntrusted_proxies: 10.0.0.1`, null],
+  [
+    'proxies that are not listened to',
+    `${secret}\ntrusted_proxies: 10.0.0.1`,
+    /^trusted_proxies has no effect without use_forwarded_headers/,
+  ],
+  ['the usual proxies, written down', `${secret}\ntrusted_proxies: private_ranges`, null],
+  [
+    'a secret for operators who have no address',
+    `${secret}\nadmin_secret: ${'s'.repeat(32)}`,
+    /^admin_secret has no effect without admin_addr/,
+  ],
   ['publishing from one site', `${secret}\npublish_allowed_origins: "https://*.example.com"`, null],
   ['reading from everywhere, without cookies', `${secret}\ncors_allowed_origins: "*"`, null],
   [

@@ -1,8 +1,9 @@
 import { HubError, quote } from '../../errors.ts'
 import type { Generation } from '../../protocol/generation.ts'
 import type { Claims, Grant } from '../../protocol/grant.ts'
+import { mendOf } from './doubt.ts'
 import { attempt, type Check, Inquiry } from './inquiry.ts'
-import { checkAlgorithm, readToken, readUnverifiedClaims, type Token, verifySignature } from './token.ts'
+import { readToken, readUnverifiedClaims, signAgain, type Token } from './token.ts'
 import { checkAudience, type Role, type Verifier } from './verify.ts'
 
 /** All that can be said of a token. Only the checks say what of it is proven. */
@@ -34,11 +35,7 @@ export async function examineToken(text: string, verifier: Verifier, options: Ex
   const token = await inquiry.ask('form', () => readToken(text, presumed), describeToken)
   if (token === undefined) return { checks }
   const claims = await attempt(() => readUnverifiedClaims(token))
-  const isSigned = await askSignature(inquiry, token, verifier, role)
-  if (diagnose && isSigned === false) {
-    const mistake = verifier.diagnose(token, role)
-    if (mistake !== undefined) inquiry.explainLast(mistake)
-  }
+  await askSignature(inquiry, token, verifier, { role, diagnose })
   if (claims instanceof HubError) {
     await inquiry.ask('claims', () => Promise.reject(claims), String)
     return { checks, token }
@@ -59,32 +56,42 @@ export async function examineToken(text: string, verifier: Verifier, options: Ex
   return { checks, token, claims, grant }
 }
 
-/** `undefined`: there is no key that it could have been signed with. */
 async function askSignature(
   inquiry: Inquiry,
   token: Token,
   verifier: Verifier,
-  role: Role,
-): Promise<boolean | undefined> {
+  { role, diagnose }: Pick<ExamineOptions, 'role' | 'diagnose'>,
+): Promise<void> {
   const trusted = await inquiry.ask(
     'trust',
     () => verifier.keysOf(token, role),
     ({ bearers }) =>
       `This hub accepts ${bearers} with such a token${token.generation === '1.0' ? ' of this iss' : ''}.`,
   )
-  if (trusted === undefined) return undefined
+  if (trusted === undefined) return
   const accept = () => {
-    checkAlgorithm(token, trusted)
+    verifier.checkAlgorithm(token, trusted)
     return true
   }
   const isAccepted = await inquiry.ask('algorithm', accept, () => `Its alg, ${quote(token.header.alg)}, is accepted.`)
-  if (isAccepted === undefined) return false
-  const verified = await inquiry.ask(
-    'signature',
-    () => verifySignature(token, trusted),
-    () => `It was signed with the key of ${trusted.setting}.`,
-  )
-  return verified !== undefined
+  if (isAccepted === undefined) {
+    explainMistake()
+    return
+  }
+  const outcome = await attempt(() => verifier.verifySignature(token, trusted))
+  const isRefused = outcome instanceof HubError
+  const verify = () => {
+    if (isRefused) throw outcome
+  }
+  await inquiry.ask('signature', verify, () => `It was signed with the key of ${trusted.setting}.`)
+  // That `--explain` would tell is no news here.
+  if (isRefused)
+    explainMistake(outcome.code === 'token_signature' ? signAgain(trusted) : undefined, verifier.doubtOf(token))
+
+  function explainMistake(otherwise?: string, doubt?: string): void {
+    const mistake = diagnose ? (verifier.diagnose(token, role) ?? otherwise) : undefined
+    if (mistake !== undefined) inquiry.explainLast(mendOf(doubt, mistake))
+  }
 }
 
 const describeToken = ({ header, generation }: Token): string =>
@@ -96,8 +103,8 @@ function describeTimes({ exp }: Claims): string {
   return `It is valid until ${Number.isNaN(instant.getTime()) ? 'the end of time' : instant.toISOString()}.`
 }
 
-const describeGrant = ({ publish, subscribe }: Grant): string =>
-  `It grants publishing to ${listed(publish)}, and private updates of ${listed(subscribe)}.`
+const describeGrant = ({ publish, subscribe, doubt }: Grant): string =>
+  `It grants publishing to ${listed(publish)}, and private updates of ${listed(subscribe)}.${doubt === undefined ? '' : ` ${doubt}`}`
 
 const maxListed = 5
 

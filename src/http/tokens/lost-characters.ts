@@ -23,9 +23,11 @@ export function explainSignature(
   own: NamedSecret | undefined,
   others: readonly NamedSecret[],
 ): string | undefined {
+  const end = token.text.lastIndexOf('.')
+  const cut = explainLength(token.header.alg, token.text.length - end - 1)
+  if (cut !== undefined) return cut
   const hash = hashOf(token.header.alg)
   if (hash === undefined) return undefined
-  const end = token.text.lastIndexOf('.')
   const signature = Buffer.from(token.text.slice(end + 1), 'base64url')
   const signed = token.text.slice(0, end)
   const fits = (secret: string | Buffer): boolean => {
@@ -45,6 +47,29 @@ export function explainSignature(
   return wellKnownSecrets.some(fits)
     ? "It was signed with the well-known key of the documentation: give its issuer the hub's own."
     : undefined
+}
+
+/** How many characters of base64url the signatures of an algorithm have; those of RSA have as many as their key asks for. */
+const signatureLengths: ReadonlyMap<unknown, number> = new Map([
+  ...([
+    ['HS256', 43],
+    ['HS384', 64],
+    ['HS512', 86],
+  ] as const),
+  ...([
+    ['ES256', 86],
+    ['ES384', 128],
+    ['ES512', 176],
+    ['EdDSA', 86],
+    ['Ed25519', 86],
+  ] as const),
+])
+
+function explainLength(algorithm: unknown, length: number): string | undefined {
+  const whole = signatureLengths.get(algorithm)
+  if (whole === undefined || length === whole) return undefined
+  const flaw = length < whole ? 'its end was cut off' : 'something was added to it'
+  return `Its signature has ${length} characters, and one of ${algorithm} has ${whole}: ${flaw} on the way. Send the token as it was issued.`
 }
 
 const sameKey =

@@ -18,6 +18,7 @@ export interface TokenContent {
   readonly iss?: string | undefined
   readonly aud?: string | undefined
   readonly sub?: string | undefined
+  readonly jti?: string | undefined
   /** Of 1.0. */
   readonly clientId?: string | undefined
 }
@@ -26,14 +27,16 @@ export interface TokenContent {
 export const claimsOf = (generation: Generation, content: TokenContent): JWTPayload =>
   generation === '0.x' ? claims0x(content) : claims1(content)
 
-function claims0x({ publish, subscribe, payload, issuedAt, expiresAt: exp, iss, aud, sub }: TokenContent): JWTPayload {
+function claims0x(content: TokenContent): JWTPayload {
+  const { publish, subscribe, payload, issuedAt, expiresAt: exp, iss, aud, sub, jti } = content
   const mercure = { ...nonEmpty({ publish }), ...nonEmpty({ subscribe }), ...present({ payload }) }
-  return { mercure, ...present({ iss, aud, sub, exp }), iat: issuedAt }
+  return { mercure, ...present({ iss, aud, sub, jti, exp }), iat: issuedAt }
 }
 
 /** With all that an access token must have (RFC 9068, section 2.2). */
 function claims1(content: TokenContent): JWTPayload {
   const { publish, subscribe, payload, issuedAt, expiresAt, iss, aud, clientId = 'talaria', sub = clientId } = content
+  const { jti = randomUUID() } = content
   const detail = (action: string, topics: readonly GrantedTopic[]) =>
     topics.length === 0 ? [] : [{ type: authorizationDetailType, actions: [action], topics: topics.map(asDetail) }]
   return {
@@ -42,7 +45,7 @@ function claims1(content: TokenContent): JWTPayload {
     client_id: clientId,
     iat: issuedAt,
     ...present({ exp: expiresAt }),
-    jti: randomUUID(),
+    jti,
     authorization_details: [
       ...detail('publish', publish),
       ...detail('subscribe', subscribe).map(entry => ({ ...entry, ...present({ payload }) })),

@@ -67,15 +67,6 @@ export function readUnverifiedClaims({ text, generation }: Token): Claims {
   return parseClaims(Buffer.from(text.split('.')[1] ?? '', 'base64url'), generation)
 }
 
-/**
- * Verifies a token's signature and gives its claims, themselves unchecked.
- * @throws HubError `token_algorithm`, `token_key_unknown`, `token_keys_unreachable`, `token_signature`, `token_malformed`
- */
-export async function verifyToken(token: Token, trusted: VerifyingKeys): Promise<Claims> {
-  checkAlgorithm(token, trusted)
-  return await verifySignature(token, trusted)
-}
-
 /** @throws HubError `token_algorithm` */
 export function checkAlgorithm({ header, generation }: Token, { keys, bearers, setting }: VerifyingKeys): void {
   const { algorithms } = keys
@@ -92,7 +83,7 @@ export function checkAlgorithm({ header, generation }: Token, { keys, bearers, s
 }
 
 /**
- * The claims of a token whose algorithm is accepted.
+ * The claims of a token whose algorithm is accepted, themselves unchecked.
  * @throws HubError `token_key_unknown`, `token_keys_unreachable`, `token_signature`, `token_malformed`
  */
 export async function verifySignature(token: Token, trusted: VerifyingKeys): Promise<Claims> {
@@ -130,16 +121,19 @@ function parseClaims(payload: Uint8Array, generation: Generation): Claims {
   throw malformed('has claims that are not a JSON object', generation)
 }
 
+/** What to do about a signature that does not fit. */
+export const signAgain = ({ setting }: VerifyingKeys): string => `Sign it with the key of ${setting}.`
+
 /** Each failure of a verification under one of the hub's own codes. */
-function describeFailure(error: unknown, { generation }: Token, { bearers, setting }: VerifyingKeys): HubError {
+function describeFailure(error: unknown, { generation }: Token, trusted: VerifyingKeys): HubError {
   if (error instanceof HubError) return error
   if (error instanceof errors.JWSSignatureVerificationFailed) {
     return new HubError(
       'token_signature',
-      `The token's signature does not fit the key with which this hub verifies ${bearers}: it was signed with another key, or altered.`,
+      `The token's signature does not fit the key with which this hub verifies ${trusted.bearers}: it was signed with another key, or altered.`,
       {
         generation,
-        mend: `Sign it with the key of ${setting}; "talaria token --explain" tells whether characters of it were lost on the way.`,
+        mend: `${signAgain(trusted).slice(0, -1)}; "talaria token --explain" tells whether characters of it were lost on the way.`,
         cause: error,
       },
     )

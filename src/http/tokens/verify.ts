@@ -3,10 +3,20 @@ import { isSymmetric } from '../../protocol/algorithm.ts'
 import type { Generation } from '../../protocol/generation.ts'
 import { type Claims, type Grant, readGrant0x, readGrant1 } from '../../protocol/grant.ts'
 import type { CompileMatcher } from '../../protocol/matcher.ts'
+import { doubtOf, mendOf } from './doubt.ts'
 import type { KeySetContext } from './key-set.ts'
 import { type KeySource, type Keys, openKeys } from './keys.ts'
 import { explainSignature, type NamedSecret } from './lost-characters.ts'
-import { checkTimes, fingerprintOf, readIssuer, type Token, type VerifyingKeys, verifyToken } from './token.ts'
+import {
+  checkAlgorithm,
+  checkTimes,
+  fingerprintOf,
+  readIssuer,
+  readUnverifiedClaims,
+  type Token,
+  type VerifyingKeys,
+  verifySignature,
+} from './token.ts'
 
 /** What a token's bearer wants to be. */
 export type Role = 'publisher' | 'subscriber'
@@ -53,6 +63,9 @@ function namesOf(source: KeySource, role: Role, issuer: string | undefined) {
   const shown = 'jwksUrl' in source ? `${role}_jwks_url` : `${role}_jwt_key (or jwt_key)`
   return { setting: `${role}_jwt_key`, shown, secret: shown }
 }
+
+/** What a token meets that is checked against keys it was not signed for. */
+const keyRefusals: ReadonlySet<string> = new Set(['token_algorithm', 'token_key_unknown', 'token_signature'])
 
 /** At least this much between two diagnoses for the log: whoever sends wrong tokens must not make the hub compute. */
 const diagnosisFloorMs = 1000
@@ -108,7 +121,8 @@ export class Verifier {
   async verify(token: Token, role: Role, resource: string): Promise<Verified> {
     const trusted = this.keysOf(token, role)
     const edition = trusted.keys.edition()
-    const claims = await verifyToken(token, trusted).catch(error => {
+    this.checkAlgorithm(token, trusted)
+    const claims = await this.verifySignature(token, trusted).catch(error => {
       throw this.#diagnosed(error, token, role)
     })
     this.checkTimes(claims, token)
@@ -122,14 +136,47 @@ export class Verifier {
     return token.generation === '1.0' ? this.#keysOfIssuer(token, role) : this.#keysOf0x(token, role)
   }
 
+  /** @throws HubError `token_algorithm` */
+  checkAlgorithm(token: Token, trusted: RoleKeys): void {
+    try {
+      checkAlgorithm(token, trusted)
+    } catch (error) {
+      throw this.#doubted(error, token)
+    }
+  }
+
+  /**
+   * The claims of a token whose algorithm is accepted.
+   * @throws HubError `token_key_unknown`, `token_keys_unreachable`, `token_signature`, `token_malformed`
+   */
+  async verifySignature(token: Token, trusted: RoleKeys): Promise<Claims> {
+    try {
+      return await verifySignature(token, trusted)
+    } catch (error) {
+      throw this.#doubted(error, token)
+    }
+  }
+
+  /** Why a token was rather meant as one of the other generation, judged by what nobody has proven; `undefined`: nothing tells. */
+  doubtOf(token: Token): string | undefined {
+    try {
+      return doubtOf(token, readUnverifiedClaims(token), iss => this.#issuers.has(iss))
+    } catch {
+      return undefined
+    }
+  }
+
   /** @throws HubError `token_expired`, `token_not_yet_valid`, `token_claims` */
   checkTimes(claims: Claims, { generation }: Token): void {
     checkTimes(claims, generation, this.#now())
   }
 
   /** @throws HubError `token_claims` */
-  readGrant(claims: Claims, { generation }: Token, resource: string): Grant {
-    return (generation === '1.0' ? readGrant1 : readGrant0x)(claims, this.#compileFor(resource))
+  readGrant(claims: Claims, token: Token, resource: string): Grant {
+    const grant = (token.generation === '1.0' ? readGrant1 : readGrant0x)(claims, this.#compileFor(resource))
+    if (grant.publish !== null || grant.subscribe !== null) return grant
+    const doubt = doubtOf(token, claims, iss => this.#issuers.has(iss))
+    return doubt === undefined ? grant : { ...grant, doubt }
   }
 
   /** Which well-known mistake made a signature that does not fit, in a sentence that shows no key; `undefined`: none. */
@@ -147,6 +194,15 @@ export class Verifier {
     return diagnosis === undefined
       ? error
       : new HubError(code, says, { mend, generation, cause: new Error(diagnosis, { cause }) })
+  }
+
+  /** A refusal that the other generation's keys might not have made says so. */
+  #doubted(error: unknown, token: Token): unknown {
+    if (!(error instanceof HubError) || !keyRefusals.has(error.code)) return error
+    const doubt = this.doubtOf(token)
+    if (doubt === undefined) return error
+    const { code, says, mend = '', generation, cause } = error
+    return new HubError(code, says, { mend: mendOf(doubt, mend), generation, cause })
   }
 
   #keysOfIssuer(token: Token, role: Role): RoleKeys {
