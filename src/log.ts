@@ -1,3 +1,4 @@
+import { writeSync } from 'node:fs'
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 
@@ -24,8 +25,24 @@ export function createLog(options: LogOptions): Log {
     const bindings = { worker: options.worker }
     return options.format === 'json' ? pino({ level }).child(bindings) : pino({ level, base: bindings })
   }
-  const destination = options.destination ?? pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes })
+  const destination = options.destination ?? openStandardOutput()
   return options.format === 'json' ? pino({ level }, destination) : pino({ level, base: null }, asText(destination))
+}
+
+function openStandardOutput(): DestinationStream {
+  const output = pino.destination({ dest: 1, sync: false, maxLength: maxWaitingBytes })
+  // A terminal that was closed, a disk that is full: the hub goes on without a log. What waits would else be tried again, for ever, before the process ends.
+  let isLost = false
+  return output.on('error', (error: NodeJS.ErrnoException) => {
+    if (isLost) return
+    isLost = true
+    Object.assign(output, { write: () => true, flushSync() {}, end() {} })
+    try {
+      writeSync(2, `The log cannot be written any more: ${error.message}\n`)
+    } catch {
+      // Nobody is left to be told.
+    }
+  })
 }
 
 /** Between the logger and its destination, with nothing waiting in between. */

@@ -57,7 +57,7 @@ function assertSentences(text: string): void {
 }
 
 suite('a hub in a process of its own', { concurrency: 4 }, () => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     test(`${signal} ends streams and connections, and the process with 0, its log complete`, async () => {
       await using hub = await start()
       await assertStopsBy(signal, hub)

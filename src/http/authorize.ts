@@ -2,7 +2,8 @@ import { HubError, quote } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { Grant } from '../protocol/grant.ts'
 import { checkAddress, createUpdate, maxTopicsPerUpdate, type Update, type UpdateFields } from '../protocol/update.ts'
-import { type RequestBounds, within } from './bounds.ts'
+import { isLowered, type RequestBounds, within } from './bounds.ts'
+import { mendOf } from './tokens/doubt.ts'
 
 /** What a token must say for an action: the rules behind every 403 of generation 1.0 and their 401 of 0.x. */
 
@@ -51,7 +52,8 @@ export function admitUpdate(
   { topics }: Pick<RequestBounds, 'topics'>,
   createId: () => string,
 ): Update {
-  checkAddress(fields, grant.generation, within(maxTopicsPerUpdate, topics))
+  const setting = isLowered(maxTopicsPerUpdate, topics) ? 'limits.topics' : undefined
+  checkAddress(fields, grant.generation, within(maxTopicsPerUpdate, topics), setting)
   requireTopics(grant, fields.topics)
   return createUpdate(fields, grant.generation, createId)
 }
@@ -81,14 +83,14 @@ export function requireReader(grant: Grant | null, generation: Generation, names
   const reason = grant.subscribe === null ? lacks(grant, 'subscribe') : 'none of its subscribe matchers matches'
   throw new HubError('subscribe_not_granted', `The token does not grant subscribing to ${refused}: ${reason}.`, {
     generation: grant.generation,
-    mend: `Let it grant subscribing to that, or to "*".`,
+    mend: mendOf(grant.doubt, 'Let it grant subscribing to that, or to "*".'),
   })
 }
 
 const publishNotGranted = (grant: Grant): HubError =>
   new HubError('publish_not_granted', `The token grants no publishing: ${lacks(grant, 'publish')}.`, {
     generation: grant.generation,
-    mend: 'Have one issued that names the topics there.',
+    mend: mendOf(grant.doubt, 'Have one issued that names the topics there.'),
   })
 
 const lacks = (grant: Grant, action: 'publish' | 'subscribe'): string =>

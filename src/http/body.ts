@@ -34,6 +34,11 @@ export const bodyWasRead = (): HubError =>
     'The body was read before the request came to the hub: the hub goes before what reads bodies, such as express.urlencoded().',
   )
 
+const encoded = (coding: string): HubError =>
+  new HubError('body_malformed', `The body has Content-Encoding: ${quote(coding, 40)}, and this hub decodes none.`, {
+    mend: 'Send it as it is.',
+  })
+
 function parseForm(body: Buffer, into: Form): Form {
   if (isAscii(body)) return into.append(body.toString('latin1'), 'body')
   if (isUtf8(body)) return into.append(body.toString('utf8'), 'body')
@@ -65,6 +70,11 @@ export function readBody(
   return new Promise((resolve, reject) => {
     // It would never end. That is a defect of the application that this hub is a part of.
     if (request.readableEnded) return reject(bodyWasRead())
+    const coding = request.headers['content-encoding']
+    if (coding !== undefined && !/^(identity)?$/i.test(coding)) {
+      request.resume()
+      return reject(encoded(coding))
+    }
     const cutOff = (cause?: Error) =>
       reject(new HubError('body_malformed', 'The connection closed before the body was complete.', { cause }))
     if (Number(request.headers['content-length']) > limit) return reject(tooLarge())

@@ -8,5 +8,8 @@ export interface RequestBounds {
   readonly patternLength: number
 }
 
+/** A configured bound is the one that holds. */
+export const isLowered = (own: number, configured: number): boolean => configured > 0 && configured < own
+
 /** The smaller of the hub's own bound and a configured one. */
-export const within = (own: number, configured: number): number => (configured === 0 ? own : Math.min(own, configured))
+export const within = (own: number, configured: number): number => (isLowered(own, configured) ? configured : own)

@@ -2,8 +2,8 @@ import type { AllowedOrigins } from './origin.ts'
 
 const allowedMethods = 'GET, HEAD, POST, QUERY'
 const allowedHeaders = 'authorization, cache-control, content-type, idempotency-key, last-event-id'
-/** What scripts of other origins may read of an answer: where a stream begins, and from where to follow a list. */
-const exposedHeaders = 'Link, ETag, Idempotency-Replayed, Last-Event-ID, Mercure-Last-Event-ID'
+/** What scripts of other origins may read of an answer: where a stream begins, from where to follow a list, and when to come back. */
+const exposedHeaders = 'Link, ETag, Idempotency-Replayed, Last-Event-ID, Mercure-Last-Event-ID, Retry-After'
 const preflightSeconds = '7200'
 
 /** Answers to pages of other origins (Fetch Standard, "HTTP extensions"). A request of an origin that is not allowed runs all the same: its page cannot read the answer. */

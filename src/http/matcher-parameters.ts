@@ -1,7 +1,7 @@
 import { HubError, quote } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { CompileMatcher, Matcher, MatcherKind } from '../protocol/matcher.ts'
-import { type RequestBounds, within } from './bounds.ts'
+import { isLowered, type RequestBounds } from './bounds.ts'
 import type { Form } from './form.ts'
 
 /** The parameters that select topics, in the order in which their subscriptions are listed, and what each may hold. */
@@ -41,10 +41,10 @@ export function readMatchers(
       throw new HubError('matcher_invalid', `A "${name}" is not valid UTF-8.`, { generation })
     }
     counts[generation] += patterns.length
-    const most = within(maxMatchers[generation], bounds.matchers)
-    const isBeyond = bounds.matchers > 0 && matchers.length + patterns.length > bounds.matchers
-    if (isBeyond || counts[generation] > most) {
-      throw new HubError('matchers_too_many', `Too many matchers: a request may have ${most}.`, { generation })
+    const most = maxMatchers[generation]
+    if (counts[generation] > most && !isLowered(most, bounds.matchers)) throw tooMany(`${most}`, generation)
+    if (bounds.matchers > 0 && matchers.length + patterns.length > bounds.matchers) {
+      throw tooMany(`${bounds.matchers} (limits.matchers)`, generation)
     }
     for (const pattern of patterns) {
       checkLength(pattern, bounds.patternLength, generation)
@@ -54,6 +54,9 @@ export function readMatchers(
   if (matchers.length === 0) throw missing(form, accepted, place)
   return matchers
 }
+
+const tooMany = (most: string, generation: Generation): HubError =>
+  new HubError('matchers_too_many', `Too many matchers: a request may have ${most}.`, { generation })
 
 /** 0: any length. */
 function checkLength(pattern: string, most: number, generation: Generation): void {

@@ -4,6 +4,7 @@ import { type ErrorCode, HubError } from '../errors.ts'
 import type { Generation } from '../protocol/generation.ts'
 import type { Environment } from './context.ts'
 import { farewell } from './farewell.ts'
+import type { HubRequest } from './request.ts'
 import { isGone, streamHeaders } from './stream.ts'
 import type { Authenticator } from './tokens/authenticate.ts'
 import { challenge as challengeFor } from './tokens/challenge.ts'
@@ -84,6 +85,9 @@ export interface RefusalObserver {
 /** Characters of a path in the log: a client may send as many as fit into a request head. */
 const maxLoggedPath = 1000
 
+/** Of the `sub` of a token; what telling one from another takes. */
+export const maxLoggedSubject = 200
+
 /** After so long a client may try again what failed for a reason that passes, where nobody knows better. */
 const usualRetryAfterMs = 1000
 
@@ -113,7 +117,16 @@ export function answerProblem(
   const level = status === 500 ? 'error' : 'info'
   // Who has gone gets no answer. Where it was sent away, for a body that did not come, that is told already.
   if (!isGone(c.env.outgoing)) {
-    log[level]({ code, status, method, path: asked, reason: message, cause: textOf(cause) }, 'request refused')
+    const told = {
+      code,
+      status,
+      method,
+      path: asked,
+      ...senderOf(code, request),
+      reason: message,
+      cause: textOf(cause),
+    }
+    log[level](told, 'request refused')
     refused(code)
   }
   if (isPutOff) return c.body(Buffer.from(farewell().bytes), 200, { ...request.answerHeaders, ...streamHeaders })
@@ -121,6 +134,13 @@ export function answerProblem(
   const retryAfterMs = error.retryAfterMs ?? (status === 503 ? usualRetryAfterMs : undefined)
   if (retryAfterMs !== undefined) headers['Retry-After'] = String(Math.max(1, Math.ceil(retryAfterMs / 1000)))
   return c.body(`${code}: ${message}\n`, status, headers)
+}
+
+/** Whom an operator has to look for, where one sender has too much. */
+function senderOf(code: ErrorCode, { senderAddress, subject }: HubRequest): { address?: string; subject?: string } {
+  if (code === 'connections_of_ip_too_many') return senderAddress === undefined ? {} : { address: senderAddress }
+  if (code !== 'connections_of_subject_too_many' && code !== 'publishes_of_subject_too_many') return {}
+  return subject === undefined ? {} : { subject: subject.slice(0, maxLoggedSubject) }
 }
 
 /**

@@ -56,6 +56,7 @@ export class HubRequest implements AuthenticationRequest {
   readonly #forwarded: Forwarded | undefined
   readonly #options: RequestOptions
   #query: Form | undefined
+  #grant: Grant | undefined
 
   constructor(incoming: IncomingMessage | Http2ServerRequest, options: RequestOptions) {
     this.method = incoming.method ?? 'GET'
@@ -110,7 +111,18 @@ export class HubRequest implements AuthenticationRequest {
 
   /** The grant of this request's token; `null`: it brings none. @throws HubError for a token that is not accepted */
   authenticate(role: Role): Grant | null | Promise<Grant | null> {
-    return this.#options.authenticator.authenticate(this, role)
+    const found = this.#options.authenticator.authenticate(this, role)
+    return found instanceof Promise ? found.then(grant => this.#keep(grant)) : this.#keep(found)
+  }
+
+  #keep(grant: Grant | null): Grant | null {
+    this.#grant = grant ?? undefined
+    return grant
+  }
+
+  /** The `sub` of its token, if that was accepted. */
+  get subject(): string | undefined {
+    return this.#grant?.subject
   }
 
   /** The generation whose statuses apply while no token tells. */

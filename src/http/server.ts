@@ -9,6 +9,7 @@ import {
 import { createSecureServer, Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2'
 import type { AddressInfo, Socket } from 'node:net'
 import { finished } from 'node:stream'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { HubError } from '../errors.ts'
 import { refuseLate, refuseUnread, type UnreadObserver } from './unread-request.ts'
 
@@ -48,6 +49,10 @@ export interface HubServer {
 const checkIntervalMs = 500
 /** While closing, connections whose answer has left are looked for this often. */
 const closingIntervalMs = 50
+/** Before nobody listens, so many turns of the event loop may each bring a connection. */
+const acceptingTurns = 500
+/** While closing, how long a new connection has until its first request. */
+const firstRequestMs = 100
 /** While closing, how long the other side of an ended connection has to end it, too. */
 const lingerMs = 1000
 /** Longer than proxies and load balancers keep idle connections (60 s): the one in front must be the one that closes. */
@@ -177,28 +182,61 @@ function endWithAnswer(response: ServerResponse | Http2ServerResponse): void {
 
 const bracket = (host: string): string => (host.includes(':') ? `[${host}]` : host)
 
-function closeServer(server: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
-  return new Promise(resolve => {
-    const cut = setTimeout(() => {
-      for (const socket of sockets) socket.destroy()
-    }, graceMs)
+async function closeServer(server: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
+  await acceptWaiting(server)
+  const closed = stopListening(server)
+  const cut = setTimeout(() => {
+    for (const socket of sockets) socket.destroy()
+  }, graceMs)
+  for (const socket of sockets) {
+    // Node ends a session of HTTP/2 and then waits until the other side has ended it, too.
+    finished(socket, { readable: false }, () => setTimeout(() => socket.destroy(), lingerMs).unref())
+  }
+  // Browsers open connections in advance. One that was opened just now may have its first request on the way.
+  if ([...sockets].some(isUnused)) {
+    await Promise.race([closed, delay(firstRequestMs)])
+    // What has arrived meanwhile is read.
+    await nextTurn()
+  }
+  const endIdle = () => {
     // Those that are busy now are idle when their answer has left, which Node does not look for by itself.
     // It takes them for idle as soon as their answer is ended, though, with bytes of it left.
-    const again = setInterval(() => {
-      if ([...sockets].every(socket => socket.writableLength === 0)) server.closeIdleConnections()
-    }, closingIntervalMs)
-    server.close(() => {
-      clearTimeout(cut)
-      clearInterval(again)
-      resolve()
-    })
-    // Browsers open connections in advance: Node does not count those as idle.
-    for (const socket of sockets) {
-      if (socket.bytesRead === 0) socket.destroy()
-      // Node ends a session of HTTP/2 and then waits until the other side has ended it, too.
-      else finished(socket, { readable: false }, () => setTimeout(() => socket.destroy(), lingerMs).unref())
-    }
-  })
+    if ([...sockets].every(socket => socket.writableLength === 0)) server.closeIdleConnections()
+  }
+  for (const socket of sockets) if (isUnused(socket)) socket.destroy()
+  endIdle()
+  const again = setInterval(endIdle, closingIntervalMs)
+  await closed
+  clearTimeout(cut)
+  clearInterval(again)
 }
+
+/** Those who have connected and wait to be accepted, of whom a turn takes one, would be reset when nobody listens any more. */
+async function acceptWaiting(server: Server): Promise<void> {
+  let quietTurns = 0
+  const note = () => {
+    quietTurns = 0
+  }
+  server.on('connection', note)
+  // The first may end before the turn in which connections are looked for.
+  for (let turn = 0; turn < acceptingTurns && quietTurns < 3; turn++) {
+    quietTurns++
+    await nextTurn()
+  }
+  server.off('connection', note)
+}
+
+/** Resolves when the last connection has ended. Node would end unused ones at once. */
+function stopListening(server: Server): Promise<void> {
+  const { closeIdleConnections } = server
+  server.closeIdleConnections = () => {}
+  const closed = new Promise<void>(resolve => {
+    server.close(() => resolve())
+  })
+  server.closeIdleConnections = closeIdleConnections
+  return closed
+}
+
+const isUnused = ({ bytesRead }: Socket): boolean => bytesRead === 0
 
 const textOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause))

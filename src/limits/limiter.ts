@@ -30,8 +30,9 @@ export interface Limiter {
    */
   admitStream(sender: Sender): Release | Promise<Release>
   /**
-   * Counts updates, of the bearer of a token with this `sub`. Several may be more than a second's: then the next has to wait the longer.
-   * @throws HubError `publishes_of_subject_too_many`, `publishes_too_many`; a promise rejects with the same
+   * Counts updates, of the bearer of a token with this `sub`. Several may not be more than a second's: what they took from the rate all others
+   * would have to wait for.
+   * @throws HubError `updates_too_many`, `publishes_of_subject_too_many`, `publishes_too_many`; a promise rejects with the same
    */
   admitPublish(subject: string | undefined, updates?: number): void | Promise<void>
 }
@@ -111,6 +112,8 @@ export class NodeLimiter implements Limiter {
 
   admitPublish(subject: string | undefined, updates = 1): void {
     const { publishesPerSecond, publishesPerSecondPerSubject } = this.#limits
+    if (subject !== undefined) requireFew(updates, publishesPerSecondPerSubject, 'publishes_per_second_per_subject')
+    requireFew(updates, publishesPerSecond, 'publishes_per_second')
     const now = this.#now()
     const ofSubjectMs = subject === undefined ? 0 : this.#rateOfSubject.waitMs(subject, now)
     if (ofSubjectMs > 0) {
@@ -137,6 +140,15 @@ export class NodeLimiter implements Limiter {
 const everybody = ''
 const closeOne = 'Close one, or subscribe to several topics with one.'
 const slowDown = 'Wait for as long as Retry-After says.'
+
+function requireFew(updates: number, perSecond: number, setting: string): void {
+  if (perSecond === 0 || updates <= perSecond) return
+  throw new HubError(
+    'updates_too_many',
+    `A body has at most as many updates as may be published in a second, ${perSecond} (limits.${setting}); this one has ${updates}.`,
+    { mend: 'Send several, one after the other.' },
+  )
+}
 
 const isReached = (limit: number, count: number): boolean => limit > 0 && count >= limit
 

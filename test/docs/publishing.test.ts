@@ -67,3 +67,11 @@ test('many at once, with what became of each', { skip: curlMissing }, async () =
   )
   stream.close()
 })
+
+test('an array, answered with one', { skip: curlMissing }, async () => {
+  const [, array] = commandsOf('Many at once')
+  const stream = await hub.subscribe(topics)
+  assert.equal(await run(array!.command), array!.answer)
+  assert.equal((await stream.take())[0]?.id, 'urn:example:2')
+  stream.close()
+})

@@ -4,9 +4,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
+import type { JWTPayload } from 'jose'
 import type { ErrorCode } from '../../src/errors.ts'
 import type { Explanation } from '../../src/http/verdict.ts'
 import { type Settings, startHub, type TestHub } from '../support/hub.ts'
+import { sign } from '../support/keys.ts'
 import { main } from '../support/process.ts'
 import { signAccessToken, signToken, testIssuer, testKey } from '../support/token.ts'
 
@@ -28,6 +30,9 @@ const grants = { mercure: { publish: ['*'], subscribe: ['*'] } }
 const details = [{ actions: ['publish', 'subscribe'], topics: [{ match: '*' }] }]
 const current = { issuers: [testIssuer], protocol: '1.0', jwt_key: undefined }
 const secret = 'a-secret-with-$PECIAL-characters!-and-32-bytes'
+
+const signMistyped = (claims: JWTPayload) =>
+  sign(claims, { alg: 'HS256', key: Buffer.from(testKey), header: { typ: 'JWT' } })
 
 const rows: readonly Row[] = [
   { cause: 'no token', code: 'token_missing', status: 401, says: /Publishing needs a token/, mend: /Bearer <JWT>/ },
@@ -56,6 +61,33 @@ const rows: readonly Row[] = [
     status: 401,
     says: /typ is missing.*"at\+jwt"/,
     mend: /publisher_jwt_key/,
+  },
+  {
+    cause: 'wrong typ, where both are spoken',
+    settings: { issuers: [testIssuer], jwt_key: secret },
+    token: hubUrl => signMistyped({ iss: testIssuer.id, aud: hubUrl, authorization_details: details }),
+    code: 'token_signature',
+    status: 401,
+    says: /signature does not fit the key/,
+    mend: /has authorization_details: .*typ must be "at\+jwt", and it has "JWT"\. If it is meant as a token of 0\.x: (sign it|it was signed) with/,
+  },
+  {
+    cause: 'wrong typ, where both are spoken with one key',
+    settings: { issuers: [testIssuer] },
+    token: hubUrl => signMistyped({ iss: testIssuer.id, aud: hubUrl, authorization_details: details }),
+    code: 'publish_not_granted',
+    status: 401,
+    says: /has no "publish" list/,
+    mend: /typ must be "at\+jwt", and it has "JWT"/,
+  },
+  {
+    cause: 'wrong typ, told by the issuer',
+    settings: { issuers: [testIssuer], jwt_algorithm: 'HS512' },
+    token: () => signMistyped({ iss: testIssuer.id }),
+    code: 'token_algorithm',
+    status: 401,
+    says: /alg is "HS256"/,
+    mend: /of an issuer of access tokens of 1\.0: .*typ must be "at\+jwt", and it has "JWT"/,
   },
   {
     cause: 'an access token where 0.x is spoken',

@@ -117,7 +117,14 @@ suite('with a list of origins', () => {
       assert.equal(response.status, status)
       const { 'expose-headers': exposed, ...rest } = corsOf(response)
       assert.deepEqual(rest, { 'allow-origin': listed, 'allow-credentials': 'true', vary })
-      assert.deepEqual(listOf(exposed), ['etag', 'idempotency-replayed', 'last-event-id', 'link', 'mercure-last-event-id'])
+      assert.deepEqual(listOf(exposed), [
+        'etag',
+        'idempotency-replayed',
+        'last-event-id',
+        'link',
+        'mercure-last-event-id',
+        'retry-after',
+      ])
     })
     test(`${name}: another origin gets the answer, and its page may not read it`, async () => {
       const response = await ask(hub, target, { ...init?.(), origin: stranger })

@@ -201,6 +201,46 @@ test('streams of the subject of a token, whatever its generation and address; wi
   await hub.subscribe('topic=a', { headers: ann })
 })
 
+suite('the log names the sender who has too much', () => {
+  test('by the address that a trusted proxy tells', async () => {
+    await using hub = await start({ connections_per_ip: 1 }, { use_forwarded_headers: true })
+    const headers = from('198.51.100.7')
+    await hub.subscribe('topic=a', { headers })
+    await (await ask(hub, headers)).text()
+    const line = await hub.logged(({ code }) => code === 'connections_of_ip_too_many')
+    assert.deepEqual([line.address, line.subject], ['198.51.100.7', undefined])
+  })
+
+  test('by the subject of its token, as its streams are told of', async () => {
+    await using hub = await start({ connections_per_subject: 1, publishes_per_second_per_subject: 1 })
+    const sub = `ann${'n'.repeat(300)}`
+    const token = await signToken({ sub, mercure: { publish: ['*'] } })
+    await hub.subscribe('topic=a', { headers: bearer(token) })
+    const subscriber = await hub.logged(({ msg }) => msg === 'new subscriber')
+    await (await ask(hub, bearer(token))).text()
+    const refused = await hub.logged(({ code }) => code === 'connections_of_subject_too_many')
+    while ((await hub.post('topic=a', { headers: { ...bearer(token), ...form } })).status === 200);
+    const slowed = await hub.logged(({ code }) => code === 'publishes_of_subject_too_many')
+    for (const line of [subscriber, refused, slowed]) {
+      assert.deepEqual([line.subject, line.address], [sub.slice(0, 200), undefined])
+    }
+    assert.ok(!JSON.stringify(hub.logs).includes(token))
+  })
+
+  test('nobody else is named', async () => {
+    await using hub = await start({ connections: 1 })
+    const headers = bearer(await signToken({ sub: 'ann' }))
+    await hub.subscribe('topic=a')
+    await (await ask(hub, headers)).text()
+    const line = await hub.logged(({ code }) => code === 'connections_too_many')
+    assert.deepEqual([line.subject, line.address], [undefined, undefined])
+    const { subject } = await hub.logged(({ msg }) => msg === 'new subscriber')
+    assert.equal(subject, undefined)
+  })
+
+  const form = { 'Content-Type': 'application/x-www-form-urlencoded' }
+})
+
 suite('publishing', () => {
   const publish = async (hub: TestHub, sub: string | undefined): Promise<Response> =>
     await hub.post(new URLSearchParams({ topic: 'a', data: sub ?? '' }), {
@@ -259,6 +299,7 @@ suite('what a request may hold', () => {
       query: `topic=${'a'.repeat(9000)}`,
       code: 'matcher_too_long',
       sent: `match=${'a'.repeat(4097)}`,
+      unnamed: true,
     },
   ] as const
   for (const { limits, code, sent, ...given } of cases) {
@@ -266,7 +307,9 @@ suite('what a request may hold', () => {
       await using hub = await start(limits)
       const refused = 'fits' in given ? await hub.post(sent, form) : await ask(hub, {}, sent)
       assert.equal(refused.status, 400)
-      assert.ok((await refused.text()).startsWith(`${code}: `))
+      const text = await refused.text()
+      assert.ok(text.startsWith(`${code}: `))
+      assert.equal(text.includes(`(limits.${Object.keys(limits)[0]})`), !('unnamed' in given))
       assert.equal(refused.headers.get('Retry-After'), null)
       if ('fits' in given) assert.equal((await hub.post(given.fits, form)).status, 200)
       else await hub.subscribe(given.query)

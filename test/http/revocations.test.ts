@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { openTransport } from '../../transports/index.ts'
+import { LogDirectory } from '../support/bolt.ts'
 import type { EventStream } from '../support/event-stream.ts'
 import { type Settings, startHub, type TestHub } from '../support/hub.ts'
 import { subscriptionsPath } from '../support/subscriptions.ts'
@@ -8,6 +9,8 @@ import { signAccessToken, signToken, testIssuer } from '../support/token.ts'
 
 const secret = 'a-secret-for-operators-of-tests-alone'
 const topic = 'https://example.com/1'
+/** As the log writes it. */
+const infoLevel = 30
 const elsewhere = 'https://example.com/2'
 
 const start = (settings: Settings = {}): Promise<TestHub> =>
@@ -118,6 +121,39 @@ describe('a subject is revoked', () => {
     await assertRefused(hub, await tokenOf({ sub: 'ada', iat: seconds() - 1 }))
     // Clocks and tokens count in seconds: one of the next second is certainly later.
     await assertAccepted(hub, await tokenOf({ sub: 'ada', iat: seconds() + 1 }))
+  })
+
+  test('a token that says it will be issued is refused: an iat in milliseconds, or by a clock that is ahead', async () => {
+    await using hub = await start()
+    const tokens = await Promise.all([Date.now(), seconds() + 3600, 1e300].map(iat => tokenOf({ sub: 'ada', iat })))
+    for (const token of tokens) await assertAccepted(hub, token)
+    const stream = await streamWith(hub, tokens[0])
+    await revoke(hub, { subject: 'ada' })
+    await stream.end()
+    for (const token of tokens) await assertRefused(hub, token)
+  })
+
+  test('the log says whose token was refused, and not the token', async () => {
+    await using hub = await start()
+    const token = await tokenOf({ sub: 'ada', jti: 'j1' })
+    await revoke(hub, { subject: 'ada' })
+    await assertRefused(hub, token)
+    const { cause, level } = await hub.logged(({ code }) => code === 'token_revoked')
+    assert.deepEqual([cause, level], ['Its sub is "ada", its jti "j1".', infoLevel])
+    assert.ok(!JSON.stringify(hub.logs).includes(token))
+  })
+
+  test('a number is the text of it', async () => {
+    await using hub = await start()
+    const token = await tokenOf({ sub: 42, jti: 7 })
+    const stream = await streamWith(hub, token)
+    const { revoked } = await revoke(hub, { subject: '42' })
+    await stream.end()
+    await assertRefused(hub, token)
+    assert.equal((await ask(hub, 'DELETE', `/revocations/${revoked.id}`)).status, 204)
+    await assertAccepted(hub, token)
+    await revoke(hub, { token_id: '7' })
+    await assertRefused(hub, token)
   })
 
   test('access tokens of 1.0 are refused alike', async () => {
@@ -307,6 +343,48 @@ test('the debugger says why the hub would refuse a token that was revoked, and n
   assert.deepEqual([forged.accepted, forged.ok], [false, undefined])
 })
 
+describe('a hub is started again', () => {
+  test('with a file: what is revoked stays so, what was taken back does not, what is over is forgotten', async () => {
+    await using directory = await LogDirectory.create()
+    const settings = { transport_url: `bolt://${directory.file}` }
+    const tokens = { ada: await tokenOf({ sub: 'ada' }), bob: await tokenOf({ sub: 'bob' }) }
+    {
+      await using hub = await start(settings)
+      await revoke(hub, { subject: 'ada', until: '2100-01-01T00:00:00Z' })
+      await revoke(hub, { token_id: 'brief', until: Date.now() / 1000 + 0.2 })
+      const { revoked } = await revoke(hub, { subject: 'bob' })
+      assert.equal((await ask(hub, 'DELETE', `/revocations/${revoked.id}`)).status, 204)
+      while ((await list(hub)).length > 1) await assertRefused(hub, tokens.ada)
+    }
+    {
+      await using hub = await start(settings)
+      await assertRefused(hub, tokens.ada)
+      await assertAccepted(hub, tokens.bob)
+      const known = await list(hub)
+      assert.deepEqual(
+        known.map(({ subject, until }: { subject: string; until: string }) => [subject, until]),
+        [['ada', '2100-01-01T00:00:00.000Z']],
+      )
+      assert.equal((await ask(hub, 'DELETE', `/revocations/${known[0].id}`)).status, 204)
+    }
+    const log = await directory.open()
+    const kept = [...(await log.records!.load()).values()].map(text => JSON.parse(text))
+    assert.deepEqual(kept.map(({ value, isTakenBack }) => [value, isTakenBack]).sort(), [
+      ['ada', true],
+      ['bob', true],
+    ])
+    await log.close()
+  })
+
+  test('with a log that keeps nothing: the one that ends says what ends with it', async () => {
+    const hub = await start()
+    await revoke(hub, { subject: 'ada' })
+    await hub.close()
+    const { revocations } = await hub.logged(({ msg }) => String(msg).includes('they end with this one'))
+    assert.equal(revocations, 1)
+  })
+})
+
 describe('the admin address', () => {
   test('is there only where it is configured', async () => {
     await using hub = await startHub()
@@ -329,6 +407,9 @@ describe('the admin address', () => {
         assert.equal(headers.get('www-authenticate'), 'Bearer realm="admin"')
       }
     }
+    const refusals = hub.logs.filter(({ code }) => code === 'admin_secret_wrong')
+    assert.ok(refusals.length > 0)
+    for (const { address, level } of refusals) assert.deepEqual([address, level], ['127.0.0.1', infoLevel])
     assert.ok(!JSON.stringify(hub.logs).includes(secret))
   })
 
@@ -351,6 +432,7 @@ describe('the admin address', () => {
     ['a long token id', { token_id: 'x'.repeat(511) }, /token_id: has more than 512 bytes/],
     ['no subscription', { subscription: 'urn:uuid:1' }, /no id of a subscription/],
     ['a time without its offset', { subject: 'a', until: '2100-01-01T00:00:00' }, /until: is no date and time/],
+    ['a day that is none', { subject: 'a', until: '2027-02-29T12:00:00Z' }, /until: is no date and time/],
     ['a time of milliseconds', { subject: 'a', until: 4_102_444_800_000 }, /not in milliseconds/],
     ['a time that is past', { subject: 'a', until: 1 }, /until: is past/],
     ['no time', { subject: 'a', until: true }, /until: is neither/],

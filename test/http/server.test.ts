@@ -140,12 +140,30 @@ suite('closing', { concurrency: true }, () => {
   const never = { shutdown_timeout: '10m' }
   const get = 'GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n'
 
-  test('ends connections that are idle, or were never used, at once', async () => {
+  test('ends connections that are idle, or were never used', async () => {
     const hub = await startHub(never)
     const [idle, unused] = [(await Connection.open(hub.url)).send(get), await Connection.open(hub.url)]
     await idle.until(text => text.endsWith('ok\n'))
     await hub.close()
     await Promise.all([idle.end(), unused.end()])
+  })
+
+  test('answers who had connected before, and asks in that moment', async () => {
+    const hub = await startHub()
+    const fresh = await Promise.all(Array.from({ length: 20 }, () => Connection.open(hub.url)))
+    // Connections are accepted in their order: those are, too.
+    await (await hub.fetch('/healthz')).text()
+    const body = 'topic=a'
+    const type = 'Content-Type: application/x-www-form-urlencoded'
+    const lines = [`POST ${path} HTTP/1.1`, 'Host: hub', `Authorization: Bearer ${await publisherToken()}`, type]
+    const publication = `${[...lines, `Content-Length: ${body.length}`].join('\r\n')}\r\n\r\n${body}`
+    const closed = hub.close()
+    for (const connection of fresh) connection.send(publication)
+    for (const connection of fresh) {
+      const { status, headers } = readAnswer(await connection.end())
+      assert.deepEqual([status, headers.connection], [200, 'close'])
+    }
+    await closed
   })
 
   test('ends streams, and their connections with them', async () => {

@@ -100,10 +100,25 @@ suite('publishing', () => {
   test('several updates at once count as several', () => {
     let now = 0
     const limiter = new NodeLimiter({ ...none, publishesPerSecondPerSubject: 10 }, () => now)
-    limiter.admitPublish('one', 30)
-    const { retryAfterMs = 0 } = assertRefused(() => limiter.admitPublish('one'), 'publishes_of_subject_too_many')
-    assert.equal(retryAfterMs, 2100)
-    now = 2101
     limiter.admitPublish('one')
+    limiter.admitPublish('one', 10)
+    const { retryAfterMs = 0 } = assertRefused(() => limiter.admitPublish('one'), 'publishes_of_subject_too_many')
+    assert.equal(retryAfterMs, 200)
+    now = 201
+    limiter.admitPublish('one')
+  })
+
+  test("a batch of more than a second's is refused, and takes nothing: nobody has to wait for long", () => {
+    const limiter = new NodeLimiter({ ...none, publishesPerSecond: 20, publishesPerSecondPerSubject: 10 }, () => 0)
+    const ofSubject = assertRefused(() => limiter.admitPublish('one', 11), 'updates_too_many')
+    assert.match(ofSubject.message, /, 10 \(limits\.publishes_per_second_per_subject\); this one has 11\./)
+    // Without a subject the limit of the node holds alone.
+    const ofAll = assertRefused(() => limiter.admitPublish(undefined, 21), 'updates_too_many')
+    assert.match(ofAll.message, /, 20 \(limits\.publishes_per_second\); this one has 21\./)
+    assert.equal(limiter.remembered, 0)
+    for (let i = 0; i < 19; i++) limiter.admitPublish(undefined)
+    limiter.admitPublish(undefined, 20)
+    const { retryAfterMs = 0 } = assertRefused(() => limiter.admitPublish('one'), 'publishes_too_many')
+    assert.ok(retryAfterMs <= 1000)
   })
 })

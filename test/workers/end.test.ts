@@ -5,7 +5,7 @@ import { EventStream } from '../support/event-stream.ts'
 import { refused, WorkersHub } from '../support/workers.ts'
 
 suite('the end of several workers', { concurrency: 3 }, () => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     test(`${signal} ends every stream of every worker, and all processes, with 0`, async () => {
       await using hub = await WorkersHub.start('subscriptions: true')
       const streams = await hub.subscribeAtEach('topic=a')
