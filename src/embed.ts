@@ -32,6 +32,7 @@ export type {
   LogEntry,
   OpenTransport,
   PublishKey,
+  Records,
   Transport,
   TransportContext,
   TransportLog,

@@ -10,6 +10,7 @@ import { Backlog } from './http/backlog.ts'
 import { createCompilers } from './http/compilers.ts'
 import type { Figures } from './http/metrics.ts'
 import { compileOrigins } from './http/origin.ts'
+import { maxLoggedSubject } from './http/problem.ts'
 import type { Question } from './http/question.ts'
 import { TimerWheel } from './http/timer-wheel.ts'
 import { type Authenticator, createAuthenticator } from './http/tokens/authenticate.ts'
@@ -270,8 +271,9 @@ const isOutage = (error: unknown): error is HubError =>
 const reasonOf = ({ message, cause }: HubError): string => (cause instanceof Error ? cause.message : message)
 
 /** A client chooses how many matchers it sends, and their length: a line of the log shows the first of each. */
-const describeSubscriber = ({ id, matchers }: Subscriber): object => ({
+const describeSubscriber = ({ id, matchers, grant }: Subscriber): object => ({
   subscriber: id,
+  ...(grant?.subject !== undefined && { subject: grant.subject.slice(0, maxLoggedSubject) }),
   matchers: matchers.slice(0, 20).map(({ kind, pattern }) => `${kind}:${pattern.slice(0, 500)}`),
   ...(matchers.length > 20 && { moreMatchers: matchers.length - 20 }),
 })

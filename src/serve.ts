@@ -75,6 +75,10 @@ export async function serve(
     await hub.drain(timeToDrain(shutdownTimeoutMs))
     // The log stays for as long as there may be a publisher.
     await Promise.all(servers.map(server => server.close(Math.max(0, endsAt - performance.now()))))
+    const forgotten = hub.revocations.endingHere
+    if (forgotten > 0) {
+      log.warn({ revocations: forgotten }, 'no other hub knows these revocations: they end with this one')
+    }
     await hub.close().finally(() => wheel.close())
     await tracing?.close(timeToFlush(endsAt - performance.now()))
     if (part === undefined) log.info('stopped')

@@ -104,11 +104,22 @@ export interface Transport {
   /** Small messages between nodes. Absent: a single node. */
   readonly broadcast?: Broadcast
 
+  /** What a hub keeps beside the updates: small, and for every hub of this log. Absent: it is forgotten when the last hub ends. */
+  readonly records?: Records
+
   /** Rejects, with a sentence for the operator, while the backend cannot be used. Absent: always ready. */
   ready?(): Promise<void>
 
   /** Ends the tail, waits for publishes under way, and frees every resource. Idempotent. */
   close(): Promise<void>
+}
+
+/** Short texts by key, a few thousand of them, which outlive the hubs. */
+export interface Records {
+  /** All of them. Called once the log has been started. @throws HubError `transport_unavailable` */
+  load(): Promise<ReadonlyMap<string, string>>
+  /** Resolves when the record is kept as an update would be; `null` removes it. @throws HubError `transport_unavailable` */
+  save(key: string, record: string | null): Promise<void>
 }
 
 /**

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { createHub, HubError, type LogEntry, type Transport } from '../src/embed.ts'
+import { LogDirectory } from './support/bolt.ts'
 import { embedHub, listenWith } from './support/embedding.ts'
 import { EventStream } from './support/event-stream.ts'
 import { publisherToken, testKey } from './support/token.ts'
@@ -47,6 +49,7 @@ for (const { name, update, code } of [
   { name: 'whose data is no text', update: { topics: topic, data: {} as string }, code: 'data_invalid' },
   { name: 'whose data is no Unicode', update: { topics: topic, data: '\ud800' }, code: 'data_invalid' },
   { name: 'with an id of several lines', update: { topics: topic, id: 'a\nb' }, code: 'id_invalid' },
+  { name: 'with an id that no header carries', update: { topics: topic, id: 'a'.repeat(1025) }, code: 'id_invalid' },
   { name: "of the hub's own type", update: { topics: topic, type: 'mercure' }, code: 'type_invalid' },
   { name: 'with a time that is none', update: { topics: topic, retry: -1 }, code: 'retry_invalid' },
 ]) {
@@ -98,6 +101,22 @@ test('warnings and what happens go to the log that is given', async t => {
   await hub.subscribe({ topics: topic })
   assert.match(lines[0]!, /has 5 bytes/)
   assert.equal(lines.at(-1), 'new subscriber')
+})
+
+test('a log that is made anew is told of, with its path; one that is there is not', async t => {
+  await using directory = await LogDirectory.create()
+  const lines: string[] = []
+  const write = (_fields: object, message: string) => void lines.push(message)
+  const log = { debug: write, info: write, warn: write, error: write }
+  const path = join(directory.path, 'tpyo', 'updates.db')
+  for (const expected of [[`there was no log yet: a new one was made in ${path}`], []]) {
+    const hub = await embedHub(t, { transport_url: `bolt://${path}` }, { log })
+    await hub.close()
+    assert.deepEqual(
+      lines.splice(0).filter(line => line.includes(path)),
+      expected,
+    )
+  }
 })
 
 test('closing ends streams and subscriptions, and refuses what comes after', async t => {

@@ -152,6 +152,7 @@ const well: Series = {
   [`talaria_waiting_bytes_limit{${hub}}`]: '10000+0x60',
   [`talaria_resumptions_total{${hub}, from="window"}`]: '0+100x60',
   [`talaria_resumptions_total{${hub}, from="nowhere"}`]: '0+1x60',
+  [`talaria_revocations{${hub}}`]: '1000+0x60',
   [`talaria_nodes{${hub}}`]: '2+0x60',
   'talaria_nodes{job="talaria", instance="two:9764"}': '2+0x60',
   [`talaria_requests_refused_total{${hub}, code="internal"}`]: '1+0x60',
@@ -176,6 +177,7 @@ const troubles: Readonly<Record<string, Series>> = {
   TalariaWaitingBytesNearLimit: { [`talaria_waiting_bytes{${hub}}`]: '9000+0x60' },
   TalariaHistoryTooShort: { [`talaria_resumptions_total{${hub}, from="nowhere"}`]: '0+20x60' },
   TalariaNodesDisagree: { [`talaria_nodes{${hub}}`]: '2+0x30 1+0x30' },
+  TalariaRevocationsNearLimit: { [`talaria_revocations{${hub}}`]: '8000+50x60' },
   // Its first one is one that Prometheus sees no growth of.
   TalariaInternalErrors: { [`talaria_requests_refused_total{${hub}, code="internal"}`]: '_x38 1+0x20' },
   TalariaDescriptorsRunOut: { [`process_open_fds{${hub}}`]: '9000+0x60' },

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import manifest from '../package.json' with { type: 'json' }
+import { HubError } from '../src/errors.ts'
+import type { OpenTransport } from '../src/transport.ts'
+import { openTransport } from '../transports/index.ts'
 import { Connection, readAnswer, type Answer as WireAnswer } from './support/connection.ts'
 import { readDocument } from './support/documents.ts'
 import { type Settings, startHub, type TestHub } from './support/hub.ts'
@@ -36,10 +39,18 @@ const settings = {
   'keys away': { subscriber_jwks_url: 'http://127.0.0.1:1/keys.json' },
   limited: { limits: { connections_per_ip: 1, publishes_per_second_per_subject: 1 } },
   'full of revocations': {},
+  forgetful: {},
   stopped: {},
 } satisfies Record<string, Settings>
 type HubName = keyof typeof settings
 const hubs = new Map<HubName, TestHub>()
+
+/** A log that cannot be written. */
+const openForgetful: OpenTransport = async (url, context) => {
+  const save = () => Promise.reject(new HubError('transport_unavailable', 'The disk is full.'))
+  return Object.assign(await openTransport(url, context), { records: { load: async () => new Map(), save } })
+}
+
 /** Of the hub's own subscriptions, in both generations. */
 let subscriber: { '0.x': string; '1.0': string }
 let revocation: string
@@ -48,17 +59,20 @@ before(async () => {
   for (const [name, own] of Object.entries(settings) as [HubName, Settings][]) {
     hubs.set(
       name,
-      await startHub({
-        issuers: [testIssuer],
-        subscriptions: true,
-        cors_allowed_origins: [origin],
-        metrics_enabled: true,
-        metrics_addr: '',
-        debugger: true,
-        admin_addr: '127.0.0.1:0',
-        admin_secret: adminSecret,
-        ...own,
-      }),
+      await startHub(
+        {
+          issuers: [testIssuer],
+          subscriptions: true,
+          cors_allowed_origins: [origin],
+          metrics_enabled: true,
+          metrics_addr: '',
+          debugger: true,
+          admin_addr: '127.0.0.1:0',
+          admin_secret: adminSecret,
+          ...own,
+        },
+        name === 'forgetful' ? openForgetful : undefined,
+      ),
     )
   }
   const hub = hubs.get('usual')!
@@ -77,6 +91,7 @@ before(async () => {
   revocation = list.add({ kind: 'subject', value: 'nobody' }, null).id
   const full = hubs.get('full of revocations')!.running.hub.revocations.list
   for (let i = 0; i < 10_000; i++) full.add({ kind: 'token_id', value: `${i}` }, null)
+  hubs.get('forgetful')!.running.hub.revocations.list.add({ kind: 'subject', value: 'nobody' }, null)
   await hubs.get('stopped')!.running.hub.close()
 })
 after(() => Promise.all([...hubs.values()].map(hub => hub.close())))
@@ -219,6 +234,7 @@ const requests: Readonly<Record<string, Readonly<Record<string, Request>>>> = {
   listRevocations: { '200': { token: 'secret' }, '401': {} },
   revoke: {
     '200': order({ subject: 'nobody else', until: '2100-01-01T00:00:00Z' }),
+    '202': { ...order({ subject: 'nobody else' }), hub: 'forgetful' },
     '400': order({}),
     '401': {},
     '404': order({ subscription: 'urn:uuid:00000000-0000-0000-0000-000000000000' }),
@@ -226,6 +242,7 @@ const requests: Readonly<Record<string, Readonly<Record<string, Request>>>> = {
     '503': { ...order({ subject: 'nobody' }), hub: 'full of revocations' },
   },
   takeBackRevocation: {
+    '202': { token: 'secret', hub: 'forgetful' },
     '204': { token: 'secret' },
     '401': {},
     '404': { token: 'secret', hub: 'private' },

@@ -45,7 +45,9 @@ export function revokeCommand(): Command {
         { url, token },
         { method: 'POST', headers, body: JSON.stringify(readOrder(options)) },
       )
-      process.stdout.write(`${(await response.text()).trim()}\n`)
+      const text = (await response.text()).trim()
+      process.stdout.write(`${text}\n`)
+      if (response.status === 202) process.stderr.write(`warning: ${JSON.parse(text).warning}\n`)
     })
 }
 

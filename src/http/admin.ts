@@ -25,10 +25,10 @@ export function createAdminApp({ hub, secret, log, refused }: AdminOptions): Hon
     }
     const { code, message } = error
     const { status } = describeRefusal(error, '')
-    log.info({ code, status, method, path, reason: message }, 'request refused')
+    const { remoteAddress: address } = c.env.incoming.socket
+    log.info({ code, status, method, path, address, reason: message }, 'request refused')
     refused(code)
     if (status === 401) c.header('WWW-Authenticate', 'Bearer realm="admin"')
-    if (status === 503) c.header('Retry-After', '1')
     return c.body(`${code}: ${message}\n`, status, textHeaders)
   })
   app.notFound(() => {

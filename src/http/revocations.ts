@@ -2,7 +2,7 @@ import type { Context, Hono } from 'hono'
 import * as z from 'zod'
 import { HubError } from '../errors.ts'
 import type { Revocation, RevocationKind } from '../hub/revocation/revocation.ts'
-import type { Revocations } from '../hub/revocation/revocations.ts'
+import type { Outcome, Revocations } from '../hub/revocation/revocations.ts'
 import type { Environment } from './context.ts'
 import { readJson } from './debugger/json.ts'
 import type { RefusalObserver } from './problem.ts'
@@ -45,20 +45,24 @@ export function addRevocations(
       throw new HubError('not_found', 'No node that has answered has this subscriber.')
     }
     const { revocation, closed, nodes, silentNodes } = outcome
+    const warning = warnOf(outcome)
     const answer = {
       revoked: revocation === undefined ? null : describe(revocation),
       streams_closed: closed,
       nodes,
       nodes_silent: silentNodes,
+      ...(warning !== undefined && { warning }),
     }
     log.info(answer, 'revoked')
-    return answerJson(c, answer)
+    return answerJson(c, answer, warning === undefined ? 200 : 202)
   })
   app.delete(itemPath, async c => {
     const id = c.req.param('id')
-    if (!(await revocations.takeBack(id))) throw new HubError('not_found', 'There is no such revocation.')
-    log.info({ id }, 'revocation taken back')
-    return c.body(null, 204, securityHeaders)
+    const outcome = await revocations.takeBack(id)
+    if (outcome === undefined) throw new HubError('not_found', 'There is no such revocation.')
+    const warning = warnOf(outcome)
+    log.info({ id, ...(warning !== undefined && { warning }) }, 'revocation taken back')
+    return warning === undefined ? c.body(null, 204, securityHeaders) : answerJson(c, { warning }, 202)
   })
   const refuse = (methods: string) => (c: Context<Environment>) => {
     c.header('Allow', methods)
@@ -66,6 +70,15 @@ export function addRevocations(
   }
   app.all(collectionPath, refuse('GET, HEAD, POST'))
   app.all(itemPath, refuse('DELETE'))
+}
+
+/** What was done here, and is not known to be done everywhere and for good; `undefined`: it is. */
+function warnOf({ isSpread, isUnkept }: Outcome): string | undefined {
+  const warnings = [
+    ...(isSpread ? [] : ['The log is away: other nodes could not be told, and are told when it is back.']),
+    ...(isUnkept ? ['The log could not keep it: it is forgotten if all nodes stop. Send it again later.'] : []),
+  ]
+  return warnings.length === 0 ? undefined : warnings.join(' ')
 }
 
 /** @throws HubError `body_malformed` */
@@ -97,12 +110,20 @@ function readUntil(until: string | number | null, now: number): number | null {
     throw malformed('until: is after the year 9999; it is in seconds since 1970, not in milliseconds')
   }
   const ms = typeof until === 'number' ? until * 1000 : isTime.test(until) ? Date.parse(until) : Number.NaN
-  if (Number.isNaN(ms)) throw malformed('until: is no date and time like 2030-01-31T12:00:00Z')
+  if (Number.isNaN(ms) || (typeof until === 'string' && !isDay(until))) {
+    throw malformed('until: is no date and time like 2030-01-31T12:00:00Z')
+  }
   if (ms <= now) throw malformed('until: is past')
   return ms
 }
 /** RFC 3339: with its offset from UTC, which nobody is to guess. */
 const isTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)$/i
+
+/** Date.parse makes the first of March of a 29th of February that is none. */
+const isDay = (time: string): boolean => {
+  const [year = 0, month = 0, day = 0] = time.slice(0, 10).split('-').map(Number)
+  return new Date(Date.UTC(year, month - 1, day)).getUTCDate() === day
+}
 
 const describe = ({ id, kind, value, revokedAt, until }: Revocation): object => ({
   id,
@@ -111,8 +132,8 @@ const describe = ({ id, kind, value, revokedAt, until }: Revocation): object => 
   until: until === null ? null : new Date(until).toISOString(),
 })
 
-const answerJson = (c: Context<Environment>, document: object): Response =>
-  c.body(`${JSON.stringify(document)}\n`, 200, {
+const answerJson = (c: Context<Environment>, document: object, status: 200 | 202 = 200): Response =>
+  c.body(`${JSON.stringify(document)}\n`, status, {
     ...securityHeaders,
     'Content-Type': 'application/json',
     'Cache-Control': 'no-store',

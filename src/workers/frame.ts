@@ -18,6 +18,8 @@ const kinds = [
   'page',
   'holds',
   'depth',
+  'load-records',
+  'save-record',
   'ready',
   'admit-stream',
   'admit-publish',

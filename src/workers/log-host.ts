@@ -1,9 +1,10 @@
 import { onceThrough } from '../key-memory.ts'
-import type { LogEntry, Transport } from '../transport.ts'
+import type { LogEntry, Records, Transport } from '../transport.ts'
 import { decodeKeyedUpdate, decodeUpdate, encodeEntry } from './entry.ts'
 import { encodeFrame } from './frame.ts'
 import type { Link } from './link.ts'
 import { Readings } from './readings.ts'
+import { RecordMemory } from './record-memory.ts'
 import { Tail } from './tail.ts'
 
 /** What a worker has to know of the log before it builds its hub. */
@@ -18,6 +19,7 @@ export interface LogFacts {
 export class LogHost {
   readonly #transport: Transport
   readonly #once: ReturnType<typeof onceThrough>
+  readonly #records: Records
   readonly #tail: Tail
   /** Those to which entries are sent. */
   readonly #started = new Set<Link>()
@@ -34,6 +36,7 @@ export class LogHost {
   private constructor(transport: Transport, recent: { entries: number; bytes: number }) {
     this.#transport = transport
     this.#once = onceThrough(transport)
+    this.#records = transport.records ?? new RecordMemory()
     this.#tail = new Tail({ ...recent, entries: transport.recentEntries ?? recent.entries })
   }
 
@@ -72,6 +75,12 @@ export class LogHost {
       return Uint8Array.of(isHeld ? 1 : 0)
     })
     link.answer('depth', async () => Buffer.from(JSON.stringify((await this.#transport.depth?.()) ?? null)))
+    link.answer('load-records', async () => Buffer.from(JSON.stringify([...(await this.#records.load())])))
+    link.answer('save-record', async payload => {
+      const [key, record]: [string, string | null] = JSON.parse(payload.toString())
+      await this.#records.save(key, record)
+      return undefined
+    })
     if (history !== undefined) new Readings(link, history.bind(this.#transport))
     this.#relay(link)
   }

@@ -8,6 +8,7 @@ import type {
   KeyedUpdate,
   LogEntry,
   PublishKey,
+  Records,
   Transport,
 } from '../transport.ts'
 import { decodeEntry, decodePage, encodeKeyedUpdate, encodeUpdate } from './entry.ts'
@@ -34,6 +35,8 @@ export async function openRemoteLog(link: Link): Promise<Transport> {
 
 class RemoteLog implements Transport {
   readonly broadcast: Broadcast
+  /** The process that keeps the log keeps these for all workers, if the log itself does not. */
+  readonly records: Records
   readonly #link: Link
   readonly #publishing = new Set<Promise<unknown>>()
   /** Readings that nobody has asked a page of, and nobody can any more. */
@@ -50,6 +53,12 @@ class RemoteLog implements Transport {
       },
       receive: listener => link.on('broadcast', listener),
       will: message => link.send('will', message),
+    }
+    this.records = {
+      load: async () => new Map(JSON.parse((await link.ask('load-records')).toString())),
+      save: async (key, record) => {
+        await link.ask('save-record', Buffer.from(JSON.stringify([key, record])))
+      },
     }
   }
 

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { HubError } from '../../src/errors.ts'
+import type { OpenTransport } from '../../src/transport.ts'
+import { openTransport } from '../../transports/index.ts'
 import { runCommand } from '../support/command.ts'
 import { startHub } from '../support/hub.ts'
 import { signToken } from '../support/token.ts'
@@ -24,6 +27,18 @@ test('a subject is revoked, and what was done is printed', async () => {
   const other = await runCommand([...args, ...flags], { input: `${secret}\n` })
   assert.deepEqual([other.code, other.err], [0, ''])
   assert.equal(JSON.parse(other.out).revoked.until, '2100-01-01T00:00:00.000Z')
+})
+
+test('what is not done yet is said beside what was', async () => {
+  const openForgetful: OpenTransport = async (url, context) => {
+    const save = () => Promise.reject(new HubError('transport_unavailable', 'The disk is full.'))
+    return Object.assign(await openTransport(url, context), { records: { load: async () => new Map(), save } })
+  }
+  await using hub = await startHub({ admin_addr: '127.0.0.1:0', admin_secret: secret }, openForgetful)
+  const env = { MERCURE_ADMIN_URL: hub.running.adminUrl!, MERCURE_ADMIN_SECRET: secret }
+  const { code, out, err } = await runCommand(['revoke', '--subject', 'ada'], { env })
+  assert.deepEqual([code, JSON.parse(out).revoked.subject], [0, 'ada'])
+  assert.match(err, /^warning: The log could not keep it: /)
 })
 
 test('what is missing or refused is said in a sentence, without the secret', async () => {

@@ -5,7 +5,7 @@ import { comeAndGoMeanwhile } from './scenarios/absence.ts'
 import { nodesDie } from './scenarios/node-death.ts'
 import { oneOrder } from './scenarios/order.ts'
 import { Presence } from './scenarios/presence.ts'
-import { revokeEverywhere } from './scenarios/revocation.ts'
+import { revokeEverywhere, revokeMeanwhile } from './scenarios/revocation.ts'
 import { impatience, survive, troubles } from './scenarios/trouble.ts'
 
 /** What several hubs on one backend promise, each a process of its own. */
@@ -29,6 +29,8 @@ export function testCluster({ name, skipped, open }: TestBackend): void {
       describe('what is missed', { concurrency: 1 }, () => {
         test('subscriptions come and go while the log is away: all is listed and announced when it is back', () =>
           comeAndGoMeanwhile(server))
+        test('what is revoked while the log is away is known to all nodes when it is back', () =>
+          revokeMeanwhile(server))
       })
     })
     describe('the backend is away', () => testTroubles(server))

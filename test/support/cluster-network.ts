@@ -191,13 +191,14 @@ export class ClusterNode implements Clock {
     if (!this.#closed) this.#listener(message)
   }
 
-  async join(topic: string): Promise<void> {
+  async join(topic: string): Promise<Subscriber> {
     const matchers = topicMatchers(topic)
     const collector = new Collector()
     const cursor = await this.hub.locate(undefined, matchers, new AbortController().signal)
     const subscriber = this.hub.subscribe({ matchers, grant: null, cursor, sink: collector })
     collector.onEnd = reason => this.hub.unsubscribe(subscriber, reason)
     this.#subscribers.set(topic, { subscriber, collector })
+    return subscriber
   }
 
   part(topic: string): void {

@@ -29,7 +29,10 @@ testTransport({
     tellsNoTime,
     {
       reason: 'the log lives in the process',
-      tests: ['restart: history and the last event id are there before anything is published'],
+      tests: [
+        'restart: history and the last event id are there before anything is published',
+        'what is kept beside the updates is there for a hub that comes later',
+      ],
     },
   ],
 })

@@ -52,4 +52,14 @@ test('what one worker is told to revoke, all revoke, and one that replaces anoth
   await hub.logged(({ msg }) => msg === `worker ${killed!.worker} is back`)
   assert.deepEqual(await statusesOf(ada), [401])
   assert.deepEqual(await statusesOf(bob), [200])
+
+  // Nobody is left who could tell the new ones.
+  const pids = new Set(hub.process.log.filter(({ worker }) => worker !== undefined).map(({ pid }) => Number(pid)))
+  pids.delete(killed!.pid)
+  const isBack = ({ msg }: Record<string, unknown>) => /^worker \d is back$/.test(String(msg))
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  await hub.process.until(() => hub.process.log.filter(isBack).length === 1 + pids.size)
+  assert.equal(pids.size, 2)
+  assert.deepEqual(await statusesOf(ada), [401])
+  assert.deepEqual(await statusesOf(bob), [200])
 })

@@ -24,7 +24,7 @@ export function mayPass(error: unknown): boolean {
   return error instanceof HubError
 }
 
-/** Asks the hub; resolves with an answer of status 200. @throws Refusal, HubError `transport_unavailable` when there is no answer */
+/** Asks the hub; resolves with an answer of status 200, or 202. @throws Refusal, HubError `transport_unavailable` when there is no answer */
 export async function request({ url, token }: RemoteHub, init: RequestInit = {}): Promise<Response> {
   const headers = new Headers(init.headers)
   if (token !== undefined) headers.set('Authorization', `Bearer ${token}`)
@@ -34,7 +34,7 @@ export async function request({ url, token }: RemoteHub, init: RequestInit = {})
   try {
     // A redirection would make a GET of a POST.
     const response = await fetch(url, { ...init, headers, signal, redirect: 'manual' })
-    if (response.status === 200) return response
+    if (response.status === 200 || response.status === 202) return response
     throw await readRefusal({ url, token }, response)
   } catch (error) {
     if (error instanceof HubError || init.signal?.aborted === true) throw error

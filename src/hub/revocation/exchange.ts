@@ -22,6 +22,8 @@ export interface Answers {
   readonly ended: readonly Ended[]
   /** Nodes that have not answered in time. They hear of it with one of the next beats. */
   readonly silent: number
+  /** The request has gone out. If not, there may be nodes that are not known here, and none was told. */
+  readonly isSent: boolean
 }
 
 interface Peer {
@@ -29,6 +31,14 @@ interface Peer {
   digest: number | undefined
   /** At its last beat it knew something else than this node. */
   differs: boolean
+}
+
+interface Request {
+  readonly ended: Ended[]
+  readonly missing: Set<string>
+  /** This node has heard its own request. */
+  isHeard: boolean
+  readonly changed: () => void
 }
 
 /** How long the other nodes have to say that streams are closed. Milliseconds. */
@@ -48,13 +58,14 @@ export class RevocationExchange {
   readonly #leaseMs: number
   readonly #id = crypto.randomUUID()
   readonly #peers = new Map<string, Peer>()
-  readonly #requests = new Map<string, { ended: Ended[]; missing: Set<string>; answered: () => void }>()
+  readonly #requests = new Map<string, Request>()
   readonly #informed = Promise.withResolvers<void>()
   #isInformed = false
   #asked: { at: number; difference: string } | undefined
   #listAsked = false
   #sendingList = false
   #sendFails = false
+  #heardSelfAt = 0
   #stop: (() => void) | undefined
 
   constructor(options: ExchangeOptions) {
@@ -66,6 +77,7 @@ export class RevocationExchange {
   }
 
   start(): void {
+    this.#heardSelfAt = this.#clock.now()
     this.#options.broadcast.receive(bytes => this.#receive(bytes))
     this.#send({ node: this.#id, type: 'hello' })
     this.#stop = this.#clock.every(this.#heartbeatMs, () => this.#tick())
@@ -84,6 +96,11 @@ export class RevocationExchange {
     this.#isInformed = true
   }
 
+  /** The other nodes that are taken to live. */
+  get peers(): number {
+    return this.#peers.size
+  }
+
   /** Sends revocations to all nodes. Resolves when they have closed what they had to. */
   spread(revocations: readonly Revocation[]): Promise<Answers> {
     return this.#request(request => [...this.#lists(revocations, request)])
@@ -95,21 +112,32 @@ export class RevocationExchange {
   }
 
   async #request(encode: (request: string) => readonly Uint8Array[]): Promise<Answers> {
-    const request = crypto.randomUUID()
-    const ended: Ended[] = []
-    const missing = new Set(this.#peers.keys())
+    const id = crypto.randomUUID()
     const all = Promise.withResolvers<void>()
-    if (missing.size === 0) all.resolve()
-    this.#requests.set(request, { ended, missing, answered: all.resolve })
-    await Promise.all(encode(request).map(bytes => this.#deliver(bytes)))
+    const request: Request = {
+      ended: [],
+      missing: new Set(this.#peers.keys()),
+      isHeard: false,
+      changed: () => {
+        if (request.isHeard && request.missing.size === 0) all.resolve()
+      },
+    }
+    this.#requests.set(id, request)
+    for (const bytes of encode(id)) void this.#deliver(bytes)
     await Promise.race([all.promise, after(patienceMs, undefined, { ref: false })])
-    this.#requests.delete(request)
-    return { ended, silent: missing.size }
+    this.#requests.delete(id)
+    const { ended, missing, isHeard } = request
+    return { ended, silent: missing.size, isSent: isHeard || ended.length > 0 }
   }
 
   #tick(): void {
     const now = this.#clock.now()
-    for (const [node, { heardAt }] of this.#peers) if (now - heardAt >= this.#leaseMs) this.#peers.delete(node)
+    // Who does not hear itself is cut off: the others' silence says nothing then.
+    const isCutOff = now - this.#heardSelfAt >= this.#leaseMs / 2
+    for (const [node, peer] of this.#peers) {
+      if (isCutOff) peer.heardAt = now
+      else if (now - peer.heardAt >= this.#leaseMs) this.#peers.delete(node)
+    }
     this.#options.list.prune()
     this.#beat()
   }
@@ -122,10 +150,21 @@ export class RevocationExchange {
   #receive(bytes: Uint8Array): void {
     try {
       const message = decodeMessage(bytes)
-      if (message !== undefined && message.node !== this.#id && this.#stop !== undefined) this.#take(message)
+      if (message === undefined || this.#stop === undefined) return
+      if (message.node === this.#id) this.#hearSelf(message)
+      else this.#take(message)
     } catch (error) {
       this.#options.failed(error, 'reading a message of another node about revocations')
     }
+  }
+
+  #hearSelf(message: Message): void {
+    this.#heardSelfAt = this.#clock.now()
+    const request =
+      'request' in message && message.type !== 'done' ? this.#requests.get(message.request ?? '') : undefined
+    if (request === undefined) return
+    request.isHeard = true
+    request.changed()
   }
 
   #take(message: Message): void {
@@ -177,7 +216,7 @@ export class RevocationExchange {
     if (asked === undefined) return
     asked.ended.push(answer)
     asked.missing.delete(node)
-    if (asked.missing.size === 0) asked.answered()
+    asked.changed()
   }
 
   /** With turns for everything else between the parts; once more if it was asked for meanwhile. */

@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto'
-import { HubError } from '../../errors.ts'
+import { HubError, quote } from '../../errors.ts'
 import type { Grant } from '../../protocol/grant.ts'
 import { idOf, keyOf, keysOf, type Revocation, type Revoked, refuses } from './revocation.ts'
 
-/** Of all nodes; those that are taken back for as long as that is remembered included. */
+/** Of all nodes, in force. */
 const maxRevocations = 10_000
+/** Of those that were taken back, so many are remembered: the newest. */
+const maxTakenBack = 10_000
 /** How long it is remembered that one was taken back: a node that has not heard of that brings it back no more. Milliseconds. */
 const takenBackForMs = 3_600_000
 
@@ -13,6 +15,7 @@ export class RevocationList {
   readonly #byKey = new Map<string, Revocation>()
   readonly #now: () => number
   #digest = 0
+  #takenBack = 0
 
   /** @param now milliseconds since 1970 */
   constructor(now: () => number = Date.now) {
@@ -25,6 +28,7 @@ export class RevocationList {
     throw new HubError('token_revoked', 'The token was revoked.', {
       generation: grant.generation,
       mend: 'Sign in again, for a token that is issued after that.',
+      cause: new Error(`Its sub is ${quote(grant.subject)}, its jti ${quote(grant.tokenId)}.`),
     })
   }
 
@@ -45,7 +49,7 @@ export class RevocationList {
     const key = keyOf(revoked)
     const now = this.#now()
     const before = this.#byKey.get(key)
-    if (before === undefined) this.requireRoom()
+    if (before === undefined || before.isTakenBack) this.requireRoom()
     const isLonger = before === undefined || before.isTakenBack || isLater(until, before.until)
     const changedAt = before === undefined ? now : Math.max(now, before.changedAt + 1)
     const last = isLonger ? until : before.until
@@ -54,8 +58,9 @@ export class RevocationList {
 
   /** @throws HubError `revocations_too_many` */
   requireRoom(): void {
-    if (this.#byKey.size >= maxRevocations) this.prune()
-    if (this.#byKey.size >= maxRevocations) throw tooMany()
+    const isFull = () => this.#byKey.size - this.#takenBack >= maxRevocations
+    if (isFull()) this.prune()
+    if (isFull()) throw tooMany()
   }
 
   /** `undefined`: there is none with this id. */
@@ -63,7 +68,9 @@ export class RevocationList {
     const before = this.inForce.find(revocation => revocation.id === id)
     if (before === undefined) return undefined
     const changedAt = Math.max(this.#now(), before.changedAt + 1)
-    return this.#put(keyOf(before), { ...before, changedAt, isTakenBack: true })
+    const taken = this.#put(keyOf(before), { ...before, changedAt, isTakenBack: true })
+    this.#forgetOldest()
+    return taken
   }
 
   /** Takes what another node knows, which has counted them. True: some of it was new. */
@@ -76,15 +83,14 @@ export class RevocationList {
       this.#put(key, revocation)
       isChanged = true
     }
+    this.#forgetOldest()
     return isChanged
   }
 
   /** Forgets those that are over. */
   prune(): void {
     for (const [key, revocation] of this.#byKey) {
-      if (!this.#isOver(revocation)) continue
-      this.#digest ^= markOf(revocation)
-      this.#byKey.delete(key)
+      if (this.#isOver(revocation)) this.#forget(key, revocation)
     }
   }
 
@@ -104,10 +110,26 @@ export class RevocationList {
 
   #put(key: string, revocation: Revocation): Revocation {
     const before = this.#byKey.get(key)
-    if (before !== undefined) this.#digest ^= markOf(before)
+    if (before !== undefined) this.#forget(key, before)
     this.#digest ^= markOf(revocation)
+    if (revocation.isTakenBack) this.#takenBack++
     this.#byKey.set(key, revocation)
     return revocation
+  }
+
+  #forget(key: string, revocation: Revocation): void {
+    this.#digest ^= markOf(revocation)
+    if (revocation.isTakenBack) this.#takenBack--
+    this.#byKey.delete(key)
+  }
+
+  /** Nodes that have heard of the same ones forget the same. */
+  #forgetOldest(): void {
+    const excess = this.#takenBack - maxTakenBack
+    if (excess <= 0) return
+    const takenBack = [...this.#byKey].filter(([, { isTakenBack }]) => isTakenBack)
+    takenBack.sort(([, a], [, b]) => a.changedAt - b.changedAt || (a.id < b.id ? -1 : 1))
+    for (const [key, revocation] of takenBack.slice(0, excess)) this.#forget(key, revocation)
   }
 
   #isOver({ until, changedAt, isTakenBack }: Revocation): boolean {

@@ -26,6 +26,20 @@ export interface Revocation extends Revoked {
   readonly isTakenBack: boolean
 }
 
+/** A revocation as it was written to JSON; `undefined`: it is none. */
+export function readRevocation(text: string): Revocation | undefined {
+  try {
+    const revocation: Partial<Revocation> = JSON.parse(text)
+    const { id, value, token = '', revokedAt, changedAt, until } = revocation
+    const isWhole =
+      [id, value, token].every(part => typeof part === 'string') &&
+      [revokedAt, changedAt, until ?? 0].every(part => typeof part === 'number')
+    return isWhole ? (revocation as Revocation) : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** What is revoked, as text: tells one revocation from another. */
 export const keyOf = ({ kind, value, token }: Revoked): string =>
   kind === 'subscription' ? `token\0${token}` : `${kind}\0${value}`
@@ -39,9 +53,14 @@ export function* keysOf({ subject, tokenId, fingerprint }: Grant): Generator<str
   if (fingerprint !== undefined) yield `token\0${fingerprint}`
 }
 
+/** By so much the clocks of issuers and nodes may differ, in milliseconds. */
+const clockToleranceMs = 1000
+
 /** Whether a revocation that is about a grant refuses it now. */
 export function refuses({ kind, revokedAt, until, isTakenBack }: Revocation, grant: Grant, now: number): boolean {
   if (isTakenBack || (until !== null && until <= now)) return false
-  // A user who signs in again has a token that was issued later; one that does not say when it was issued may be an old one.
-  return kind !== 'subject' || grant.issuedAt === undefined || grant.issuedAt <= revokedAt
+  if (kind !== 'subject') return true
+  // A user who signs in again has a token that was issued later. One that does not say when, or says that it was not yet, may be an old one.
+  const { issuedAt } = grant
+  return issuedAt === undefined || issuedAt <= revokedAt || issuedAt > now + clockToleranceMs
 }

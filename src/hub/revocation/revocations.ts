@@ -1,8 +1,9 @@
 import type { Grant } from '../../protocol/grant.ts'
-import type { Broadcast } from '../../transport.ts'
+import type { Broadcast, Records } from '../../transport.ts'
 import type { ClusterTimes } from '../cluster.ts'
 import type { Subscriber } from '../subscriber.ts'
 import { RevocationExchange } from './exchange.ts'
+import { KeptRevocations } from './kept-revocations.ts'
 import type { Ended } from './message.ts'
 import type { Revocation, RevocationKind } from './revocation.ts'
 import { RevocationList } from './revocation-list.ts'
@@ -14,6 +15,8 @@ export interface RevocationsOptions {
   readonly connected: Iterable<Subscriber>
   /** How the nodes of this hub speak to each other; `undefined`: there is one. */
   readonly broadcast: Broadcast | undefined
+  /** Where the log keeps them; `undefined`: nowhere. */
+  readonly records: Records | undefined
   readonly times: ClusterTimes
   readonly failed: (error: unknown, during: string) => void
 }
@@ -28,6 +31,10 @@ export interface Outcome {
   readonly nodes: number
   /** Nodes that have not said so in time. */
   readonly silentNodes: number
+  /** It has gone out to the other nodes, or there can be none. If not, those may not know yet that there is something to do. */
+  readonly isSpread: boolean
+  /** The log did not take it where it keeps them: it would be forgotten if all nodes were stopped. */
+  readonly isUnkept: boolean
 }
 
 /** Revokes tokens at all nodes: those who stream with one are ended, and it is refused from then on. */
@@ -35,10 +42,14 @@ export class Revocations {
   readonly list: RevocationList
   readonly #connected: Iterable<Subscriber>
   readonly #exchange: RevocationExchange | undefined
+  readonly #kept: KeptRevocations | undefined
+  readonly #failed: RevocationsOptions['failed']
 
-  constructor({ list = new RevocationList(), connected, broadcast, times, failed }: RevocationsOptions) {
+  constructor({ list = new RevocationList(), connected, broadcast, records, times, failed }: RevocationsOptions) {
     this.list = list
     this.#connected = connected
+    this.#failed = failed
+    this.#kept = records && new KeptRevocations(records, list)
     if (broadcast === undefined) return
     this.#exchange = new RevocationExchange({
       broadcast,
@@ -50,8 +61,23 @@ export class Revocations {
     })
   }
 
+  /** Resolves when this node knows what the log has kept. */
+  async load(): Promise<void> {
+    try {
+      await this.#kept?.load()
+    } catch (error) {
+      this.#failed(error, 'reading what is revoked from the log')
+    }
+  }
+
   start(): void {
     this.#exchange?.start()
+  }
+
+  /** Of those in force, how many are forgotten when this node stops: no other node knows them, and the log does not keep them. */
+  get endingHere(): number {
+    const stay = this.#kept !== undefined || (this.#exchange?.peers ?? 0) > 0
+    return stay ? 0 : this.list.inForce.length
   }
 
   leave(): void {
@@ -79,11 +105,10 @@ export class Revocations {
     return await this.#spread(revocation, this.#close())
   }
 
-  /** False: there is none with this id. */
-  async takeBack(id: string): Promise<boolean> {
+  /** `undefined`: there is none with this id. */
+  async takeBack(id: string): Promise<Outcome | undefined> {
     const revocation = this.list.takeBack(id)
-    if (revocation !== undefined) await this.#exchange?.spread([revocation])
-    return revocation !== undefined
+    return revocation && (await this.#spread(revocation, 0))
   }
 
   async #revokeSubscriber(subscriber: string, until: number | null): Promise<Outcome | undefined> {
@@ -96,15 +121,38 @@ export class Revocations {
     }
     if (!found.isFound) return undefined
     const { revocation, closed } = found
-    if (revocation === undefined) return { revocation, closed, nodes: 1, silentNodes: 0 }
+    if (revocation === undefined) {
+      // It was at one node: the others have nothing to do.
+      const nodes = 1 + (this.#exchange?.peers ?? 0)
+      return { revocation, closed, nodes, silentNodes: 0, isSpread: true, isUnkept: false }
+    }
     this.list.merge([revocation])
     return await this.#spread(revocation, closed + this.#close())
   }
 
   async #spread(revocation: Revocation, closedHere: number): Promise<Outcome> {
-    const { ended, silent } = (await this.#exchange?.spread([revocation])) ?? { ended: [], silent: 0 }
+    const [answers, isKept] = await Promise.all([this.#exchange?.spread([revocation]), this.#keep(revocation)])
+    const { ended, silent, isSent } = answers ?? { ended: [], silent: 0, isSent: true }
     const closed = ended.reduce((sum, { closed }) => sum + closed, closedHere)
-    return { revocation, closed, nodes: 1 + ended.length, silentNodes: silent }
+    return {
+      revocation,
+      closed,
+      nodes: 1 + ended.length,
+      silentNodes: silent,
+      isSpread: isSent,
+      isUnkept: !isKept,
+    }
+  }
+
+  /** False: it should have been kept, and was not. */
+  async #keep(revocation: Revocation): Promise<boolean> {
+    try {
+      await this.#kept?.save(revocation)
+      return true
+    } catch (error) {
+      this.#failed(error, 'keeping a revocation in the log')
+      return false
+    }
   }
 
   /** The subscriber is ended if it is here, and all that have its token. */

@@ -7,6 +7,7 @@ import { signToken } from '../../support/token.ts'
 
 const secret = 'a-secret-for-operators-of-tests-alone'
 const topic = 'https://example.com/revoked'
+const lines = `admin_addr: 127.0.0.1:0\nadmin_secret: ${secret}`
 
 const tokenOf = (claims: object) => signToken({ mercure: { subscribe: ['*'] }, ...claims })
 
@@ -15,14 +16,17 @@ interface Outcome {
   readonly streams_closed: number
   readonly nodes: number
   readonly nodes_silent: number
+  readonly warning?: string
 }
 
 async function revoke({ adminUrl }: ClusterHub, body: object): Promise<Outcome> {
   const headers = { ...bearer(secret), 'Content-Type': 'application/json' }
   const response = await fetch(`${adminUrl}/revocations`, { method: 'POST', headers, body: JSON.stringify(body) })
   const text = await response.text()
-  assert.equal(response.status, 200, text)
-  return JSON.parse(text)
+  assert.ok(response.ok, text)
+  const outcome: Outcome = JSON.parse(text)
+  assert.equal(response.status, outcome.warning === undefined ? 200 : 202)
+  return outcome
 }
 
 async function list({ adminUrl }: ClusterHub): Promise<readonly { readonly id: string }[]> {
@@ -60,7 +64,6 @@ const closedBy = (outcomes: readonly Outcome[]): number => outcomes.reduce((sum,
 
 /** What one node is told to revoke is revoked at all of them, those that start later included. */
 export async function revokeEverywhere(server: BackendServer): Promise<void> {
-  const lines = `admin_addr: 127.0.0.1:0\nadmin_secret: ${secret}`
   await using cluster = await TestCluster.start(server.url('revocation'), lines)
   const { hubs } = cluster
   const [one, two, three] = hubs
@@ -98,6 +101,30 @@ export async function revokeEverywhere(server: BackendServer): Promise<void> {
   for (const token of [ada, carol]) await assertAccepted(hubs, token)
   for (const hub of hubs) assert.deepEqual(await list(hub), [])
   for (const stream of [...bobs, ...daves]) stream.close()
+}
+
+/** The others cannot be told while the log is away: that is said, and they learn it when it is back. */
+export async function revokeMeanwhile(server: BackendServer): Promise<void> {
+  const url = server.url('revoked-meanwhile', { relayed: true })
+  await using cluster = await TestCluster.start(url, lines)
+  const { hubs } = cluster
+  const [one, ...others] = hubs
+  const token = await tokenOf({ sub: 'ada' })
+  const streams = await subscribeAt(hubs, token)
+  await revokeAtAll(one, { subject: 'somebody else' }, hubs.length)
+
+  server.relay.refuses = true
+  server.relay.cut()
+  await Promise.all(hubs.map(hub => hub.isReady(false)))
+  const { nodes, nodes_silent: silent, streams_closed: closed, warning } = await revoke(one, { subject: 'ada' })
+  assert.deepEqual([nodes, silent, closed], [1, others.length, 1])
+  assert.match(warning ?? '', /The log is away: other nodes could not be told/)
+  await assertRefused([one], token)
+  server.relay.refuses = false
+
+  await Promise.all(streams.map(stream => stream.end()))
+  await assertRefused(hubs, token)
+  assert.equal((await revokeAtAll(one, { subject: 'ada' }, hubs.length)).at(-1)!.warning, undefined)
 }
 
 const granting = (payload: string) => ({ subscribe: ['*'], payload })

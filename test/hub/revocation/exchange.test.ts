@@ -54,3 +54,47 @@ test('nodes that know the same send no lists', async () => {
   // Two beats of each a second: of subscriptions, and of revocations.
   assert.ok(network.sent - before <= 3 * 2 * 10, `${network.sent - before} messages`)
 })
+
+describe('who is cut off', () => {
+  test('says of a revocation that nobody was told, and of whom it knew, however long ago', async () => {
+    const network = new ClusterNetwork()
+    const [first, ...others] = [await network.start(), await network.start(), await network.start()]
+    await network.pass(aWhileMs)
+    first.isCutOff = true
+    await network.pass(aWhileMs)
+    const outcome = await first.hub.revocations.revoke('subject', 'ada', null)
+    assert.deepEqual([outcome?.isSpread, outcome?.nodes, outcome?.silentNodes], [false, 1, 2])
+    first.isCutOff = false
+    await network.pass(aWhileMs)
+    for (const other of others) assert.deepEqual(known(other), ['ada'])
+  })
+
+  test('takes those for gone that stay silent when it is back', async () => {
+    const network = new ClusterNetwork()
+    const [first, second, third] = [await network.start(), await network.start(), await network.start()]
+    await network.pass(aWhileMs)
+    first.isCutOff = true
+    third.kill()
+    await network.pass(aWhileMs)
+    first.isCutOff = false
+    await network.pass(aWhileMs)
+    const revoking = first.hub.revocations.revoke('subject', 'ada', null)
+    await network.pass(1)
+    const outcome = await revoking
+    assert.deepEqual([outcome?.isSpread, outcome?.nodes, outcome?.silentNodes], [true, 2, 0])
+    assert.deepEqual(known(second), ['ada'])
+  })
+})
+
+test('a subscriber without a token is ended by its id: no node is left out of the count', async () => {
+  const network = new ClusterNetwork()
+  const [first, second] = [await network.start(), await network.start()]
+  await network.pass(aWhileMs)
+  const subscriber = await second.join('a')
+  const here = second.hub.revocations.revoke('subscription', subscriber.id, null)
+  assert.equal((await here)?.nodes, 2)
+  const other = await second.join('b')
+  const elsewhere = first.hub.revocations.revoke('subscription', other.id, null)
+  await network.pass(1)
+  assert.equal((await elsewhere)?.nodes, 2)
+})

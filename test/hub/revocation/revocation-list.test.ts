@@ -34,8 +34,19 @@ test('of a subject, tokens that were issued later are accepted', () => {
   assert.ok(list.isRevoked(grantOf({ subject: 'ada' })))
   assert.ok(list.isRevoked(grantOf({ subject: 'ada', issuedAt: 5000 })))
   assert.ok(!list.isRevoked(grantOf({ subject: 'ada', issuedAt: 5001 })))
+  assert.ok(!list.isRevoked(grantOf({ subject: 'bob', issuedAt: 9000 })))
   list.add({ kind: 'token_id', value: '1' }, null)
   assert.ok(list.isRevoked(grantOf({ tokenId: '1', issuedAt: 5001 })))
+})
+
+test('of a subject, a token that says it will be issued later is refused until then: it may be an old one', () => {
+  const { list, clock } = open(5000)
+  list.add({ kind: 'subject', value: 'ada' }, null)
+  const [ahead, inMilliseconds] = [{ issuedAt: 65_000 }, { issuedAt: 1_700_000_000_000_000 }]
+  for (const fields of [ahead, inMilliseconds]) assert.ok(list.isRevoked(grantOf({ subject: 'ada', ...fields })))
+  clock.now = 65_000
+  assert.ok(!list.isRevoked(grantOf({ subject: 'ada', ...ahead })))
+  assert.ok(list.isRevoked(grantOf({ subject: 'ada', ...inMilliseconds })))
 })
 
 test('it ends with its time, and is forgotten then', () => {
@@ -59,6 +70,31 @@ test('there are 10,000 at most, and one that is over makes room', () => {
   clock.now = 2000
   add()
   assert.throws(() => list.add({ kind: 'subject', value: 'bob' }, null), { code: 'revocations_too_many' })
+})
+
+test('one that is taken back makes room, and is in force again only where there is room', () => {
+  const { list } = open()
+  const [first] = Array.from({ length: 10_000 }, (_, i) => list.add({ kind: 'subject', value: String(i) }, null))
+  const add = (value: string) => list.add({ kind: 'subject', value }, null)
+  assert.throws(() => add('ada'), { code: 'revocations_too_many' })
+  list.takeBack(first!.id)
+  add('ada')
+  assert.throws(() => add('0'), { code: 'revocations_too_many' })
+  assert.equal(list.inForce.length, 10_000)
+})
+
+test('of those that were taken back the newest 10,000 are remembered, the same ones in whatever order they were heard of', () => {
+  const { list, clock } = open()
+  const all = Array.from({ length: 10_003 }, (_, i) => {
+    clock.now = 2000 + i
+    return list.takeBack(list.add({ kind: 'subject', value: String(i) }, null).id)!
+  })
+  const [one, other] = [open(20_000).list, open(20_000).list]
+  one.merge(all)
+  for (let end = all.length; end > 0; end -= 5000) other.merge(all.slice(Math.max(0, end - 5000), end))
+  assert.equal(one.all.length, 10_000)
+  assert.equal(one.digest, other.digest)
+  assert.equal(Math.min(...one.all.map(({ revokedAt }) => revokedAt)), 2003)
 })
 
 test('lists that have merged the same, in any order and however often, are the same', () => {
