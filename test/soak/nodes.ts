@@ -93,10 +93,10 @@ export class Nodes implements AsyncDisposable {
     try {
       const response = await fetch(`${adminUrl}/revocations`, { method: 'POST', headers, body })
       const text = await response.text()
-      if (response.status !== 200) return undefined
+      if (!response.ok) return undefined
       const { nodes, nodes_silent: silent } = JSON.parse(text) as { nodes: number; nodes_silent: number }
       // One that is cut off from the others for long takes itself for the only one.
-      return silent === 0 && nodes >= healthy ? 'all' : 'some'
+      return response.status === 200 && silent === 0 && nodes >= healthy ? 'all' : 'some'
     } catch {
       return undefined
     }

@@ -14,7 +14,7 @@ suite('several workers that cannot start: one sentence, and 1, as with one proce
     await using second = await HubProcess.start({ config: `${config.replace('127.0.0.1:0', host)}workers: 3` })
     assert.equal(await second.exit(), 1)
     assert.equal(second.stderr, `addr: cannot listen on ${host}: another process listens there.\n`)
-    assert.equal(second.stdout, '')
+    assert.doesNotMatch(second.stdout, /listening/)
     assert.ok(await hub.publish({ topic: 'a' }))
   })
 
