@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { Command } from 'commander'
 import * as z from 'zod'
 import { keys, schema } from '../src/config/schema.ts'
-import { readEnvironment } from '../src/config/sources/environment.ts'
+import { variableOf as nameOf, readEnvironment } from '../src/config/sources/environment.ts'
 import { addConfigOptions } from '../src/config/sources/flags.ts'
 
 const reference = readFileSync(new URL('../mercure.yaml', import.meta.url), 'utf8')
@@ -122,7 +122,7 @@ function valuesOf(key) {
 }
 
 function variableOf(key) {
-  const name = key.toUpperCase()
+  const name = nameOf(key)
   const { layers } = readEnvironment({ [name]: 'x' }, '/')
   return layers.some(({ values }) => key in values) ? code(name) : 'in a file only'
 }

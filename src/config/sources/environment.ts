@@ -38,4 +38,8 @@ export function readEnvironment(env: Environment, cwd: string, playground = fals
   }
 }
 
-const variableOf = (key: string): string => key.toUpperCase()
+/** Symfony, and others beside the hub, have a TRUSTED_PROXIES of their own, which a shared environment also gives to the hub. */
+const renamed: Readonly<Record<string, string>> = { trusted_proxies: 'MERCURE_TRUSTED_PROXIES' }
+
+/** The variable of a key. */
+export const variableOf = (key: string): string => renamed[key] ?? key.toUpperCase()

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { keys } from '../../../src/config/schema.ts'
-import { readEnvironment } from '../../../src/config/sources/environment.ts'
+import { readEnvironment, variableOf } from '../../../src/config/sources/environment.ts'
 import type { Environment } from '../../../src/config/sources/image.ts'
 import { load, problemsOf } from '../../support/configuration.ts'
 
@@ -58,13 +58,21 @@ describe('a variable', () => {
   })
 
   test('exists for every key of a single value, in capitals', () => {
-    const env = Object.fromEntries(keys.map(key => [key.toUpperCase(), 'x']))
+    const env = Object.fromEntries(keys.map(key => [variableOf(key), 'x']))
     const read = Object.keys(readEnvironment(env, '/').layers.at(-1)?.values ?? {})
     assert.deepEqual(
       keys.filter(key => !read.includes(key)),
       ['recent', 'issuers', 'limits'],
     )
   })
+})
+
+test('TRUSTED_PROXIES is for applications, and MERCURE_TRUSTED_PROXIES for the hub', async () => {
+  const { config, warnings } = await withKey({ TRUSTED_PROXIES: 'REMOTE_ADDR' })
+  assert.deepEqual(warnings, [])
+  assert.deepEqual(config.trustedProxies, (await withKey({})).config.trustedProxies)
+  const own = await withKey({ USE_FORWARDED_HEADERS: 'true', MERCURE_TRUSTED_PROXIES: '192.0.2.1' })
+  assert.deepEqual(own.config.trustedProxies.length, 1)
 })
 
 describe("the reference hub's image", () => {
