@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Subscription } from '../protocol/subscription.ts'
 
@@ -33,6 +34,14 @@ export async function countSubscriptions(all: Iterable<Subscription>, isWanted: 
   return count
 }
 
+/** Ids that are longer stand in the order of pages by their beginning and a digest: a topic may be as long as a request, and links are headers. */
+const longestPlace = 512
+const beginning = 400
+
+/** Where an id stands in the order of pages; that of a place is the place itself. */
+export const placeOf = (id: string): string =>
+  id.length <= longestPlace ? id : `${id.slice(0, beginning)}~${hash('sha256', id, 'base64url')}`
+
 /** Part of a list in the order of ids. */
 export interface SubscriptionPage {
   readonly subscriptions: readonly Subscription[]
@@ -41,7 +50,7 @@ export interface SubscriptionPage {
 }
 
 /**
- * Those that are wanted with the lowest ids after `after`, `limit` of them at most. Who stays subscribed meanwhile is on exactly one page. Nothing is
+ * Those that are wanted with the lowest ids after `after`, an id or its place, `limit` of them at most. Who stays subscribed meanwhile is on exactly one page. Nothing is
  * sorted but what may be on this page: of the others each is compared once.
  */
 export async function pageSubscriptions(
@@ -49,18 +58,21 @@ export async function pageSubscriptions(
   isWanted: Condition,
   { after, limit }: { readonly after: string; readonly limit: number },
 ): Promise<SubscriptionPage> {
-  const lowest: Subscription[] = []
+  const lowest: { readonly place: string; readonly subscription: Subscription }[] = []
+  const begin = placeOf(after)
   let bound: string | undefined
   const keepLowest = () => {
-    lowest.sort((one, other) => (one.id < other.id ? -1 : 1))
+    lowest.sort((one, other) => (one.place < other.place ? -1 : 1))
     if (lowest.length > limit + 1) lowest.length = limit + 1
-    if (lowest.length === limit + 1) bound = lowest.at(-1)!.id
+    if (lowest.length === limit + 1) bound = lowest.at(-1)!.place
   }
-  const mayBeOnPage: Condition = s => s.id > after && (bound === undefined || s.id < bound) && isWanted(s)
-  for await (const batch of selectSubscriptions(all, mayBeOnPage, seenPerTurn)) {
-    lowest.push(...batch)
+  for await (const batch of selectSubscriptions(all, isWanted, seenPerTurn)) {
+    for (const subscription of batch) {
+      const place = placeOf(subscription.id)
+      if (place > begin && (bound === undefined || place < bound)) lowest.push({ place, subscription })
+    }
     if (lowest.length > 2 * limit) keepLowest()
   }
   keepLowest()
-  return { subscriptions: lowest.slice(0, limit), hasNext: lowest.length > limit }
+  return { subscriptions: lowest.slice(0, limit).map(one => one.subscription), hasNext: lowest.length > limit }
 }

@@ -17,7 +17,7 @@ import type { Environment } from './context.ts'
 import { namesTag } from './entity-tag.ts'
 import { entityTagText, headerValue, quotedString } from './header-text.ts'
 import { nextPage, readListParameters, withoutParameter } from './list-parameters.ts'
-import { countSubscriptions, pageSubscriptions, selectSubscriptions } from './subscription-list.ts'
+import { countSubscriptions, pageSubscriptions, placeOf, selectSubscriptions } from './subscription-list.ts'
 import { toBody } from './text-body.ts'
 
 export interface SubscriptionsOptions {
@@ -68,7 +68,7 @@ export function subscriptionsHandler(options: SubscriptionsOptions): Handler<Env
     if (list?.kind !== 'page') return await respond(selectSubscriptions(presence.list(), collection))
     const { subscriptions, hasNext } = await pageSubscriptions(presence.list(), collection, list)
     if (hasNext) {
-      const next = `<${nextPage(path, asked, subscriptions.at(-1)!.id)}>; rel="next"`
+      const next = `<${nextPage(path, asked, placeOf(subscriptions.at(-1)!.id))}>; rel="next"`
       headers.Link = headers.Link === undefined ? next : `${headers.Link}, ${next}`
     }
     return await respond(selectSubscriptions(subscriptions, () => true))

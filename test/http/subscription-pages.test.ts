@@ -241,3 +241,25 @@ suite('a long list', () => {
     assert.equal(await head.text(), '')
   })
 })
+
+test('topics as long as a request make no long links, and each is on one page', async () => {
+  await using hub = await startHub({ subscriptions: true })
+  const token = (await readerTokens(hub))['0.x']
+  const long = Array.from({ length: 6 }, (_, i) => `https://example.com/${'é'.repeat(1500)}${i}`)
+  const query = new URLSearchParams([...long, 'a', 'z'].map(topic => ['topic', topic]))
+  await hub.subscribe('', { method: 'QUERY', body: query })
+  const whole = idsOf(await readSubscriptions(hub, subscriptionsPath, token))
+  for (const limit of [1, 3]) {
+    const found: string[] = []
+    for (let next: string | undefined = `${subscriptionsPath}?limit=${limit}`; next !== undefined; ) {
+      const answer: ApiAnswer = await readSubscriptions(hub, next, token)
+      found.push(...idsOf(answer))
+      assert.ok((answer.headers.get('link') ?? '').length < 2000)
+      next = nextOf(answer)
+    }
+    assert.deepEqual(found.sort(), whole.toSorted())
+  }
+  const [first = '', ...rest] = idsOf(await readSubscriptions(hub, `${subscriptionsPath}?limit=1000`, token))
+  const after = `${subscriptionsPath}?after=${encodeURIComponent(first)}`
+  assert.deepEqual(idsOf(await readSubscriptions(hub, after, token)), rest)
+})

@@ -32,6 +32,11 @@ export function readOpenTelemetry(env: Environment): { readonly layer: Layer; re
   if (sampler === 'traceidratio') {
     take('tracing_sample', 'OTEL_TRACES_SAMPLER_ARG', env.OTEL_TRACES_SAMPLER_ARG, parseShare)
   }
+  if (!['', 'always_on', 'always_off', 'traceidratio'].includes(sampler)) {
+    warnings.push(
+      'OTEL_TRACES_SAMPLER has no effect: always_on, always_off and traceidratio are known, also behind parentbased_.',
+    )
+  }
   return {
     layer: {
       values: Object.fromEntries([...found].map(([key, { value }]) => [key, value])),

@@ -37,6 +37,9 @@ export interface Outcome {
   readonly isUnkept: boolean
 }
 
+/** Far more than are under way at a time. */
+const maxClosings = 100
+
 /** Revokes tokens at all nodes: those who stream with one are ended, and it is refused from then on. */
 export class Revocations {
   readonly list: RevocationList
@@ -44,6 +47,8 @@ export class Revocations {
   readonly #exchange: RevocationExchange | undefined
   readonly #kept: KeptRevocations | undefined
   readonly #failed: RevocationsOptions['failed']
+  /** How many streams were closed here by what other nodes have told, by the newest revocation of each list. */
+  readonly #closedBy = new Map<string, number>()
 
   constructor({ list = new RevocationList(), connected, broadcast, records, times, failed }: RevocationsOptions) {
     this.list = list
@@ -55,7 +60,7 @@ export class Revocations {
       broadcast,
       times,
       list,
-      take: revocations => (list.merge(revocations) ? this.#close() : 0),
+      take: revocations => this.#take(revocations),
       end: (subscriber, until) => this.#end(subscriber, until),
       failed,
     })
@@ -167,6 +172,22 @@ export class Revocations {
     const { fingerprint: token, expiresAt = until } = grant
     const revocation = this.list.add({ kind: 'subscription', value: id, token }, expiresAt)
     return { isFound: true, closed: this.#close(), revocation }
+  }
+
+  /**
+   * Takes what another node knows; how many streams that has closed here, or had closed already: a list that was asked for may come before the
+   * request whose sender is to be told.
+   */
+  #take(revocations: readonly Revocation[]): number {
+    if (!this.list.merge(revocations)) {
+      return revocations.reduce((sum, { id, changedAt }) => sum + (this.#closedBy.get(`${id} ${changedAt}`) ?? 0), 0)
+    }
+    const closed = this.#close()
+    const newest = revocations.reduce((one, other) => (other.changedAt > one.changedAt ? other : one))
+    const [oldest] = this.#closedBy.keys()
+    if (oldest !== undefined && this.#closedBy.size === maxClosings) this.#closedBy.delete(oldest)
+    this.#closedBy.set(`${newest.id} ${newest.changedAt}`, closed)
+    return closed
   }
 
   /** Ends those whose token is revoked; how many. */

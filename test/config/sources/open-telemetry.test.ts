@@ -57,6 +57,12 @@ suite('variables of OpenTelemetry', () => {
     )
   })
 
+  test('of a sampler that is not known here are warned of', async () => {
+    const { sample, warnings } = await read({ OTEL_TRACES_SAMPLER: 'jaeger_remote' })
+    assert.equal(sample, 1)
+    assert.match(warnings.join(), /^OTEL_TRACES_SAMPLER has no effect: always_on,/)
+  })
+
   test('turn nothing on', async () => {
     const { config } = await load({
       yaml: yaml.replace('tracing: true', ''),
