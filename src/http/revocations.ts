@@ -4,7 +4,7 @@ import { HubError } from '../errors.ts'
 import type { Revocation, RevocationKind } from '../hub/revocation/revocation.ts'
 import type { Outcome, Revocations } from '../hub/revocation/revocations.ts'
 import type { Environment } from './context.ts'
-import { readJson } from './debugger/json.ts'
+import { readJson } from './json-body.ts'
 import type { RefusalObserver } from './problem.ts'
 import { securityHeaders } from './request.ts'
 

@@ -1,10 +1,10 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { v7 as uuidv7 } from 'uuid'
 import type { Subscription } from '../protocol/subscription.ts'
 import type { Broadcast } from '../transport.ts'
 import { Burials } from './cluster/burials.ts'
 import { type Clock, systemClock } from './cluster/clock.ts'
 import { cut, Fragments } from './cluster/fragments.ts'
+import { ListSender } from './cluster/list-sender.ts'
 import { type Burial, decodeMessage, encodeList, encodeMessage, type Message } from './cluster/message.ts'
 import { Peer } from './cluster/peer.ts'
 
@@ -49,8 +49,7 @@ export class Cluster {
   #version = 0
   #lists = 0
   #messages = 0
-  #listAsked = false
-  #sendingList = false
+  readonly #listSender: ListSender
   /** When a message of this node last came back to it. */
   #heardSelfAt = 0
   #sendFails = false
@@ -64,6 +63,12 @@ export class Cluster {
     this.#leaseMs = leaseMs
     const { announceEnd } = options
     this.#burials = new Burials({ leaseMs, announceEnd, rank: () => this.#rank })
+    this.#listSender = new ListSender({
+      parts: () => encodeList(this.#lists++, this.#version, [...options.own]),
+      deliver: part => this.#deliver(part),
+      hasLeft: () => this.#stop === undefined,
+      failed: error => options.failed(error, 'sending the list of subscriptions to the other nodes'),
+    })
   }
 
   start(): void {
@@ -141,7 +146,7 @@ export class Cluster {
       for (const burial of message.burials) this.#takeBurial(burial)
     } else if (message.type === 'change') peer.change(message)
     else if (message.type === 'list') peer.addPart(message)
-    else if (message.type === 'ask' && (message.of === null || message.of === this.id)) this.#sendList()
+    else if (message.type === 'ask' && (message.of === null || message.of === this.id)) this.#listSender.ask()
   }
 
   #meet(id: string): Peer {
@@ -183,23 +188,6 @@ export class Cluster {
 
   #send(message: Message): void {
     void this.#deliver(encodeMessage(message))
-  }
-
-  /** Sends this node's list, in parts with turns for everything else between them; once more if it was asked for meanwhile. */
-  async #sendList(): Promise<void> {
-    this.#listAsked = true
-    if (this.#sendingList) return
-    this.#sendingList = true
-    while (this.#listAsked && this.#stop !== undefined) {
-      // Those who start together ask together.
-      await nextTurn()
-      this.#listAsked = false
-      for (const part of encodeList(this.#lists++, this.#version, [...this.#options.own])) {
-        await this.#deliver(part)
-        await nextTurn()
-      }
-    }
-    this.#sendingList = false
   }
 
   #fragmentsOf(message: Uint8Array): Generator<Uint8Array> {

@@ -51,10 +51,16 @@ export class Reader {
   #token: string | undefined
   #lastEventId: string | undefined
   #socket: Socket | undefined
+  #ended = Promise.withResolvers<void>()
 
   constructor(options: ReaderOptions) {
     this.options = options
     this.ledger = new Ledger(options.name, options.selection)
+  }
+
+  /** Resolves when the stream that it has now has ended. */
+  get ended(): Promise<void> {
+    return this.isOpen ? this.#ended.promise : Promise.resolve()
   }
 
   /** Of its token. */
@@ -135,6 +141,7 @@ export class Reader {
       .on('close', () => {
         if (this.isOpen && this.#hasPaused) this.cuts++
         this.isOpen = false
+        this.#ended.resolve()
         resolve(answer)
       })
     socket.write(`${this.#head()}\r\n\r\n`)
@@ -157,6 +164,7 @@ export class Reader {
     const { now, nodes } = this.options
     this.streams++
     this.isOpen = true
+    this.#ended = Promise.withResolvers()
     this.#hasPaused = false
     this.#openedIn = nodes.memory
     ledger.visits.push({ atMs: now(), node: nodes.numberOf(hub), index: ledger.received })

@@ -5,9 +5,10 @@ import { HubError, quote } from '../../errors.ts'
 import type { Generation } from '../../protocol/generation.ts'
 import { hubPath } from '../../protocol/topic.ts'
 import type { Environment } from '../context.ts'
+import { readJson } from '../json-body.ts'
 import type { HubRequest } from '../request.ts'
 import { readToken } from '../tokens/token.ts'
-import { answerJson, readJson } from './json.ts'
+import { answerJson } from './json.ts'
 
 export interface TokenCookies {
   readonly names: { readonly [generation in Generation]: string }

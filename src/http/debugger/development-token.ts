@@ -3,11 +3,12 @@ import type { Handler } from 'hono'
 import * as z from 'zod'
 import { HubError } from '../../errors.ts'
 import type { Environment } from '../context.ts'
+import { readJson } from '../json-body.ts'
 import type { Authenticator } from '../tokens/authenticate.ts'
 import { claimsOf, headerOf, signToken } from '../tokens/mint.ts'
 import { developmentSecret } from '../tokens/signing.ts'
 import type { Role } from '../tokens/verify.ts'
-import { answerJson, readJson } from './json.ts'
+import { answerJson } from './json.ts'
 import { chooseSigner, type Signer } from './signers.ts'
 
 const text = z.string().max(4096)

@@ -1,9 +1,10 @@
 import type { Handler } from 'hono'
 import * as z from 'zod'
 import type { Environment } from '../context.ts'
+import { readJson } from '../json-body.ts'
 import { actions } from '../question.ts'
 import { type JudgeOptions, judge } from '../verdict.ts'
-import { answerJson, readJson } from './json.ts'
+import { answerJson } from './json.ts'
 
 /** More than any request may have. */
 const maxMatchers = 1000

@@ -1,6 +1,7 @@
-import { setTimeout as after, setImmediate as nextTurn } from 'node:timers/promises'
+import { setTimeout as after } from 'node:timers/promises'
 import type { Broadcast } from '../../transport.ts'
 import { type Clock, systemClock } from '../cluster/clock.ts'
+import { ListSender } from '../cluster/list-sender.ts'
 import type { ClusterTimes } from '../cluster.ts'
 import { decodeMessage, type Ended, encodeLists, encodeMessage, type Message } from './message.ts'
 import type { Revocation } from './revocation.ts'
@@ -62,8 +63,7 @@ export class RevocationExchange {
   readonly #informed = Promise.withResolvers<void>()
   #isInformed = false
   #asked: { at: number; difference: string } | undefined
-  #listAsked = false
-  #sendingList = false
+  readonly #listSender: ListSender
   #sendFails = false
   #heardSelfAt = 0
   #stop: (() => void) | undefined
@@ -74,6 +74,12 @@ export class RevocationExchange {
     this.#clock = clock
     this.#heartbeatMs = heartbeatMs
     this.#leaseMs = leaseMs
+    this.#listSender = new ListSender({
+      parts: () => this.#lists(options.list.all),
+      deliver: part => this.#deliver(part),
+      hasLeft: () => this.#stop === undefined,
+      failed: error => options.failed(error, 'sending the list of revocations to the other nodes'),
+    })
   }
 
   start(): void {
@@ -179,7 +185,7 @@ export class RevocationExchange {
     if (type === 'hello') this.#beat()
     else if (type === 'beat') this.#compare(node, peer, message)
     else if (type === 'ask') {
-      if (message.of === this.#id) this.#sendList()
+      if (message.of === this.#id) this.#listSender.ask()
     } else if (type === 'list') {
       const closed = this.#options.take(message.revocations)
       if (message.request !== undefined) this.#answer(message.request, { closed })
@@ -217,22 +223,6 @@ export class RevocationExchange {
     asked.ended.push(answer)
     asked.missing.delete(node)
     asked.changed()
-  }
-
-  /** With turns for everything else between the parts; once more if it was asked for meanwhile. */
-  async #sendList(): Promise<void> {
-    this.#listAsked = true
-    if (this.#sendingList) return
-    this.#sendingList = true
-    while (this.#listAsked && this.#stop !== undefined) {
-      await nextTurn()
-      this.#listAsked = false
-      for (const part of this.#lists(this.#options.list.all)) {
-        await this.#deliver(part)
-        await nextTurn()
-      }
-    }
-    this.#sendingList = false
   }
 
   #lists(revocations: readonly Revocation[], request?: string): Generator<Uint8Array> {
