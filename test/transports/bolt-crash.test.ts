@@ -1,12 +1,9 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { LogDirectory } from '../support/bolt.ts'
 import { EventStream } from '../support/event-stream.ts'
-import { HubProcess, main } from '../support/process.ts'
+import { KilledHubs } from '../support/killed-hub.ts'
 import { createRandom } from '../support/random.ts'
-import { publisherToken, testKey } from '../support/token.ts'
+import { publisherToken } from '../support/token.ts'
 
 const rounds = 20
 const clients = 8
@@ -14,10 +11,7 @@ const topic = 'https://example.com/crash'
 const dataOf = (id: string): string => `${id} `.repeat(1 + (id.length % 7) * 40)
 
 test(`SIGKILL in the middle of publishing, ${rounds} times: what was answered 200 is there, once and in order`, async () => {
-  await using directory = await LogDirectory.create()
-  // A process that is killed leaves no compiled code behind: this one does, and the others start sooner.
-  const env = { NODE_COMPILE_CACHE: join(directory.path, 'compiled') }
-  execFileSync(process.execPath, [main, '--help'], { env, stdio: 'ignore' })
+  await using hubs = await KilledHubs.prepare()
   const authorization = `Bearer ${await publisherToken()}`
   const random = createRandom(20)
   const sent = new Set<string>()
@@ -27,15 +21,7 @@ test(`SIGKILL in the middle of publishing, ${rounds} times: what was answered 20
   let before: readonly string[] = []
 
   for (let round = 0; round <= rounds; round++) {
-    await using hub = await HubProcess.start({
-      config: `
-        addr: 127.0.0.1:0
-        transport_url: bolt://${directory.file}
-        jwt_key: ${testKey}
-        allow_anonymous: true
-        log_format: JSON`,
-      env,
-    })
+    await using hub = await hubs.start()
     const hubUrl = `${await hub.url()}/.well-known/mercure`
     const publish = async (id: string): Promise<void> => {
       sent.add(id)

@@ -1,21 +1,16 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { join } from 'node:path'
 import { test } from 'node:test'
-import { LogDirectory } from '../support/bolt.ts'
 import { EventStream } from '../support/event-stream.ts'
-import { HubProcess, main } from '../support/process.ts'
+import { KilledHubs } from '../support/killed-hub.ts'
 import { createRandom } from '../support/random.ts'
-import { publisherToken, testKey } from '../support/token.ts'
+import { publisherToken } from '../support/token.ts'
 
 const rounds = 8
 const publishers = 8
 const topic = 'https://example.com/crash'
 
 test(`SIGKILL in the middle of publishing with keys, ${rounds} times: what is repeated afterwards is stored once`, async () => {
-  await using directory = await LogDirectory.create()
-  const env = { NODE_COMPILE_CACHE: join(directory.path, 'compiled') }
-  execFileSync(process.execPath, [main, '--help'], { env, stdio: 'ignore' })
+  await using hubs = await KilledHubs.prepare()
   const authorization = `Bearer ${await publisherToken()}`
   const random = createRandom(31)
   /** The id of each text that was answered. */
@@ -25,15 +20,7 @@ test(`SIGKILL in the middle of publishing with keys, ${rounds} times: what is re
   let replayed = 0
 
   for (let round = 0; round <= rounds; round++) {
-    await using hub = await HubProcess.start({
-      config: `
-        addr: 127.0.0.1:0
-        transport_url: bolt://${directory.file}
-        jwt_key: ${testKey}
-        allow_anonymous: true
-        log_format: JSON`,
-      env,
-    })
+    await using hub = await hubs.start()
     const hubUrl = `${await hub.url()}/.well-known/mercure`
     const publish = async (data: string): Promise<void> => {
       unanswered.add(data)
